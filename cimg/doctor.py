@@ -1,0 +1,241 @@
+"""Is this machine ready, and how long will the course take on it? ``python -m cimg.doctor``
+
+Each check is a function that returns findings and prints nothing; `main` prints them and exits with
+1 if something has to be mended, so that CI can ask too.
+"""
+
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+import psutil
+from jupyter_client.kernelspec import KernelSpecManager
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+MEMORY_NEEDED = 1.5  # GB: the most that any notebook of the course takes
+CORES_WANTED = 2
+SCENES_PER_SECOND = 250_000  # of the machine on which the notebooks' running minutes were measured
+WIDGETS = "share/jupyter/labextensions/@jupyter-widgets/jupyterlab-manager/package.json"
+SET_UP = "run `make lab` again, or: pip install -r requirements.txt"
+MARKS = {"good": "✓", "slow": "·", "bad": "✗"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found: "good", "slow" (works, but not well) or "bad"; and what to do about it."""
+
+    grade: str
+    what: str
+    advice: str = ""
+
+
+# ── What is installed ───────────────────────────────────────────────────────────────────────────
+
+
+def check_packages(
+    wanted: Iterable[str] | None = None, installed: Callable[[str], str] = version
+) -> list[Finding]:
+    """Each package that the course needs is there, in a version that it allows.
+
+    Args:
+        wanted: requirements such as "numpy>=2.0"; those of the installed `cimg` if not given.
+        installed: name -> version; raises PackageNotFoundError.
+    """
+    if wanted is None:
+        try:
+            wanted = requires("cimg") or []
+        except PackageNotFoundError:
+            return [Finding("bad", "cimg itself isn't installed", "pip install -e .")]
+    findings = []
+    for requirement in map(Requirement, wanted):
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        try:
+            found = installed(requirement.name)
+        except PackageNotFoundError:
+            findings.append(Finding("bad", f"{requirement.name} isn't installed", SET_UP))
+            continue
+        if requirement.specifier.contains(found, prereleases=True):
+            findings.append(Finding("good", f"{requirement.name} {found}"))
+        else:
+            wrong = f"{requirement.name} {found}, but {requirement.specifier} is needed"
+            findings.append(Finding("bad", wrong, SET_UP))
+    return findings
+
+
+def check_python(found: tuple[int, ...] = sys.version_info[:3]) -> list[Finding]:
+    """Python 3.11 or newer."""
+    name = "Python " + ".".join(map(str, found))
+    if found >= (3, 11):
+        return [Finding("good", name)]
+    return [Finding("bad", f"{name}, but 3.11 or newer is needed", "make lab PYTHON=python3.12")]
+
+
+def check_kernel(kernels: dict[str, str] | None = None) -> list[Finding]:
+    """A kernel "python3" is registered: JupyterLab runs the notebooks in it."""
+    if kernels is None:
+        kernels = KernelSpecManager().find_kernel_specs()
+    if "python3" in kernels:
+        return [Finding("good", "the kernel 'python3' is registered")]
+    advice = f"{Path(sys.executable).name} -m ipykernel install --sys-prefix --name python3"
+    return [Finding("bad", f"no kernel 'python3', only {sorted(kernels)}", advice)]
+
+
+def check_widgets(prefix: str | Path = sys.prefix) -> list[Finding]:
+    """JupyterLab has the extension that draws sliders and buttons."""
+    if (Path(prefix) / WIDGETS).is_file():
+        return [Finding("good", "widgets can be drawn in JupyterLab")]
+    return [Finding("bad", "JupyterLab can't draw widgets here", SET_UP + ", then reload the page")]
+
+
+# ── The machine ─────────────────────────────────────────────────────────────────────────────────
+
+
+def check_memory(free: float | None = None) -> list[Finding]:
+    """Enough free memory, in GB, for the largest notebook."""
+    free = psutil.virtual_memory().available / 1e9 if free is None else free
+    what = f"{free:.1f} GB of memory free"
+    if free >= MEMORY_NEEDED:
+        return [Finding("good", what)]
+    advice = "close other programs, and shut down other notebooks' kernels"
+    return [Finding("bad", f"{what}; a notebook may take {MEMORY_NEEDED} GB", advice)]
+
+
+def check_cores(cores: int | None = None) -> list[Finding]:
+    """Two cores or more: with one, everything works and takes longer."""
+    cores = (os.cpu_count() or 1) if cores is None else cores
+    what = f"{cores} core{'s' if cores > 1 else ''}"
+    if cores >= CORES_WANTED:
+        return [Finding("good", what)]
+    return [Finding("slow", what, "training will take about twice as long")]
+
+
+def check_writing(folders: Iterable[Path] = (ROOT / "notebooks", Path.cwd())) -> list[Finding]:
+    """Notebooks can be saved, and pictures written beside them."""
+    findings = []
+    for folder in dict.fromkeys(folders):
+        try:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b"cimg")
+        except OSError as error:
+            advice = "copy the course into a folder of your own"
+            what = f"can't write in {folder}: {error.strerror}"
+            findings.append(Finding("bad", what, advice))
+        else:
+            findings.append(Finding("good", f"can write in {folder.name}/"))
+    return findings
+
+
+# ── The course ──────────────────────────────────────────────────────────────────────────────────
+
+
+def check_loads(what: str, load: Callable[[], object], advice: str) -> list[Finding]:
+    """Something of the course (`what`) can be loaded; whatever is wrong with it is passed on."""
+    try:
+        load()
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is to be reported)
+        return [Finding("bad", f"{what} can't be loaded: {type(error).__name__}: {error}", advice)]
+    return [Finding("good", f"{what} loaded")]
+
+
+def load_world() -> None:
+    from cimg.world import World
+
+    World.load("duel")
+
+
+def load_sprites() -> None:
+    from cimg.sprites import load_sheets
+
+    load_sheets()
+
+
+def load_weights() -> None:
+    import cimg
+
+    cimg.load()
+
+
+def rendering_rate(seconds: float = 1.0) -> float:
+    """Scenes rendered per second, measured for about so long, on random labels and style."""
+    from cimg.scene import render, sample_uniform, stage
+
+    values = sample_uniform(stage().variables, 1000)
+    render(values)  # the first call draws the backgrounds
+    count, start = 0, time.perf_counter()
+    while (taken := time.perf_counter() - start) < seconds:
+        render(values)
+        count += 1000
+    return count / taken
+
+
+def check_speed(rate: float) -> list[Finding]:
+    """`rate` scenes per second; slower than a tenth of the reference machine is worth a word."""
+    what = f"{rate:,.0f} scenes rendered per second"
+    if rate >= SCENES_PER_SECOND / 10:
+        return [Finding("good", what)]
+    return [Finding("slow", what, "close other programs; on battery, plug the laptop in")]
+
+
+def stated_minutes(folder: Path = ROOT / "notebooks") -> list[dict[str, int]]:
+    """What the notebooks say of themselves: {"reading": …, "running": …, "exercises": …} each."""
+    notebooks = (json.loads(p.read_text(encoding="utf-8")) for p in sorted(folder.glob("*.ipynb")))
+    return [n["metadata"]["cimg"]["minutes"] for n in notebooks if "cimg" in n["metadata"]]
+
+
+def course_time(minutes: list[dict[str, int]], rate: float) -> list[Finding]:
+    """How long the notebooks take here: running is scaled by this machine's speed."""
+    if not minutes:
+        return [Finding("slow", "no notebooks found here", f"they lie in {ROOT / 'notebooks'}")]
+    total = {part: sum(m[part] for m in minutes) for part in ("reading", "exercises", "running")}
+    total["running"] = round(total["running"] * max(1.0, SCENES_PER_SECOND / rate))
+    hours, rest = divmod(sum(total.values()), 60)
+    parts = ", ".join(f"{value} {part}" for part, value in total.items())
+    return [Finding("good", f"{len(minutes)} notebooks: about {hours} h {rest} min ({parts})")]
+
+
+# ── All of it ───────────────────────────────────────────────────────────────────────────────────
+
+
+def examine() -> Iterable[tuple[str, list[Finding]]]:
+    """Every check, one titled group after the other, as each gets done."""
+    yield "Python and packages", check_python() + check_packages()
+    yield "JupyterLab", check_kernel() + check_widgets()
+    yield f"This machine ({platform.system()})", check_memory() + check_cores() + check_writing()
+    parts = check_loads("the world 'duel'", load_world, "get the course's files anew")
+    parts += check_loads("the sprites", load_sprites, "draw them anew: make sprites")
+    parts += check_loads("the shipped model", load_weights, "train it anew: make weights")
+    yield "The course's files", parts
+    try:
+        rate = rendering_rate()
+    except Exception as error:  # noqa: BLE001  (as above)
+        yield "Speed", [Finding("bad", f"no scene could be rendered: {error}", "see above")]
+    else:
+        yield "Speed", check_speed(rate) + course_time(stated_minutes(), rate)
+
+
+def main() -> int:
+    """Print the findings; 0 if all is well or at worst slow, 1 if something has to be mended."""
+    sys.stdout.reconfigure(errors="replace")  # a terminal that has no ✓ shows a ?
+    bad = 0
+    for title, findings in examine():
+        print(f"\n{title}")
+        for finding in findings:
+            print(f"  {MARKS[finding.grade]} {finding.what}")
+            if finding.advice:
+                print(f"      → {finding.advice}")
+        bad += sum(finding.grade == "bad" for finding in findings)
+    print(f"\n{bad} to mend, see the arrows." if bad else "\nThis machine is ready.")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

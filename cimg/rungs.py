@@ -1,0 +1,130 @@
+"""The fixed figure: seeing, doing and imagining, Pearl's three rungs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from matplotlib.axes import Axes
+from matplotlib.patches import Circle, Rectangle
+from torch import Tensor
+
+from cimg.picture import COLOURS, GREY, Picture, arrow, box, finish, house_style, sheet
+from cimg.scene import ACTIONS, HEIGHT, WIDTH, SceneError
+from cimg.scene_figure import digest_of, pixels_of, place
+
+CARD = 292  # pixels, width of a panel
+
+
+# Pearl's three rungs: heading, question, notation, caption, what is what in the little graph.
+RUNGS = {
+    "see": (
+        "Seeing",
+        "We see {an}: what else\ndo we expect to see?",
+        "P(reaction | action = {what})",
+        "Many pictures fit what was seen;\nsome are likelier than others.",
+        {"action": "given"},
+    ),
+    "do": (
+        "Doing",
+        "We make it {an}:\nwhat will happen?",
+        "P(reaction | do(action = {what}))",
+        "The actor no longer decides:\nthe arrow into action is cut.",
+        {"action": "do"},
+    ),
+    "imagine": (
+        "Imagining",
+        "How would this picture look,\nhad the action been {an}?",
+        "P(reaction_{what} | this picture)",
+        "The same fighters, sky and luck:\nonly what follows may change.",
+        {"action": "do", "actor": "kept", "reactor": "kept"},
+    ),
+}
+
+
+@house_style
+def rungs(
+    seeing: Tensor | None = None,
+    doing: Tensor | None = None,
+    imagining: Tensor | None = None,
+    scene: Tensor | None = None,
+    action: str = "attack",
+    digest: bool = True,
+) -> Picture:
+    """The fixed figure: seeing, doing and imagining (Pearl 2009), three questions about one scene.
+
+    Args:
+        seeing, doing, imagining: one to four scenes each, uint8 [n, 36, 64]: the answers. None: a
+            panel still to come.
+        scene: the scene that is asked about, uint8 [36, 64], shown above the panels.
+        action: the action asked about. digest: as in `scenes`.
+
+    Raises SceneError for what isn't one to four scenes, and for an action that there isn't."""
+    if action not in ACTIONS:
+        raise SceneError(f"action: expected one of {', '.join(ACTIONS)}, found {action!r}")
+    words = {"what": action, "an": f"{'an' if action[0] in 'aeiou' else 'a'} {action}"}
+    answers = dict(zip(RUNGS, (seeing, doing, imagining), strict=True))
+    answers = {
+        key: None if x is None else pixels_of(x, 4, (HEIGHT, WIDTH)) for key, x in answers.items()
+    }
+    top, gap = 0 if scene is None else 180, 14
+    figure, ax = sheet(3 * CARD + 4 * gap, top + 510 + 2 * gap, dpi=144)
+    said = [f"Three questions about one scene; the action asked about is {action}"]
+    if scene is not None:
+        place(ax, pixels_of(scene, 1, (HEIGHT, WIDTH))[0], gap + 18, 2 * gap, 4)
+        title = f"How would this image look,\nhad the action been {words['an']}?"
+        _text(ax, 318, 76, title, 40, size=20, weight="bold")
+        note = "Three questions one may ask.\nOnly the third is about this very picture."
+        _text(ax, 318, 146, note, 22, size=12)
+        said += ["The scene asked about" + f": pixels {digest_of(scene)}" * digest]
+    for i, (key, answer) in enumerate(answers.items()):
+        _panel(ax, key, gap + i * (CARD + gap), top + gap, answer, words)
+        heading, question, notation = (text.format(**words) for text in RUNGS[key][:3])
+        shown = "to come" if answer is None else f"{len(answer)} scene{'s' * (len(answer) > 1)}"
+        shown += f", pixels {digest_of(answer)}" if digest and answer is not None else ""
+        said += [f"{heading}: {' '.join(question.split())} {notation}: {shown}"]
+    return finish(figure, ". ".join(said) + ".")
+
+
+def _panel(ax: Axes, key: str, x: float, y: float, answer: Tensor | None, words: Mapping) -> None:
+    """One rung: a card with the question in words, in symbols, as a graph, and its answer."""
+    heading, question, notation, caption, kinds = RUNGS[key]
+    left, middle = x + 18, x + CARD / 2
+    ax.add_patch(Rectangle((x, y), CARD, 510, fc="white", ec="#c9c9d1", lw=1.2))
+    ax.add_patch(Rectangle((x, y), CARD, 9, fc=COLOURS[key], ec="none", zorder=2))
+    ax.add_patch(Circle((left + 15, y + 38), 13, fc="white", ec=COLOURS[key], lw=3.5))
+    _text(ax, left + 15, y + 39, str(list(RUNGS).index(key) + 1), weight="bold", ha="center")
+    _text(ax, left + 38, y + 39, heading, size=16, weight="bold")
+    _text(ax, left, y + 86, question.format(**words))
+    symbols = re.sub("_(\\w+)", r"$_\\mathrm{\1}$", notation.format(**words))  # a subscript
+    _text(ax, left, y + 131, symbols)
+    _little_graph(ax, left + 60, y + 175, kinds, words["what"])
+    if answer is None:
+        corner, dashes = (middle - 128, y + 300), (0, (4, 3))
+        ax.add_patch(Rectangle(corner, 256, 144, fc="#f7f7f9", ec=GREY, ls=dashes))
+        _text(ax, middle, y + 372, "to come", color=GREY, size=13, ha="center")
+    elif len(answer) == 1:
+        place(ax, answer[0], middle - 128, y + 300, 4)
+    else:
+        for i, scene in enumerate(answer):
+            place(ax, scene, middle - 132 + i % 2 * 136, y + 296 + i // 2 * 80, 2)
+    _text(ax, middle, y + 478, caption, ha="center")
+
+
+def _little_graph(ax: Axes, x: float, y: float, kinds: Mapping[str, str], action: str) -> None:
+    """Who does what to whom, in four boxes; the first has its centre at (x, y)."""
+    texts = {"given": "{}\n= {}", "do": "do({}\n= {})", "kept": "{}, kept", "drawn": "{}"}
+    for i, name in enumerate(("actor", "reactor", "action", "reaction")):
+        at, kind = (x + i % 2 * 136, y + i // 2 * 76), kinds.get(name, "drawn")
+        box(ax, at, (116, (30, 48)[i // 2]), texts[kind].format(name, action).split("\n"), {kind})
+    cut = {"cut"} if kinds["action"] == "do" else ()
+    arrow(ax, [(x, y + down) for down in (15, 36, 44, 52)], cut)
+    arrow(ax, [(x + 136, y + down) for down in (15, 27, 40, 52)])
+    arrow(ax, [(x + right, y + 76) for right in (58, 65, 71, 78)])
+
+
+def _text(ax: Axes, x: float, y: float, text: str, step: int = 20, **how) -> None:
+    """Lines of text around the height y, `step` apart whatever letters are in them."""
+    lines = text.split("\n")
+    for i, line in enumerate(lines):
+        ax.text(x, y + step * (i - (len(lines) - 1) / 2), line, va="center", **how)

@@ -1,0 +1,114 @@
+"""Scenes side by side, and what differs between them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from textwrap import wrap
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from cimg.picture import INK, MARK, Picture, finish, house_style, sheet, text_width
+from cimg.scene import HEIGHT, WIDTH, SceneError, to_rgb
+from cimg.sprites import TRANSPARENT
+
+
+@house_style
+def scenes(
+    scenes: Tensor,
+    captions: Sequence[str] | None = None,
+    columns: int | None = None,
+    zoom: int = 4,
+    marks: Tensor | None = None,
+    title: str = "",
+    digest: bool = True,
+) -> Picture:
+    """Scenes side by side, each pixel a square of `zoom` pixels, captions underneath.
+
+    Args:
+        scenes: uint8 [n, H, W] (or one, [H, W]) of palette indices; TRANSPARENT stays white.
+        captions: one for each scene. columns: how many side by side, by default what fits.
+        marks: bool [n, H, W], pixels to be outlined, such as those where model and truth differ.
+        digest: end the alternative text with a digest of the pixels. Leave it out where they come
+            from a network, whose last bits may differ from machine to machine.
+
+    Raises SceneError for what isn't a scene, ValueError for captions or marks that don't fit."""
+    pixels = pixels_of(scenes)
+    n, height, width = pixels.shape
+    if captions is not None and (isinstance(captions, str) or len(captions) != n):
+        found = repr(captions) if isinstance(captions, str) else len(captions)
+        raise ValueError(f"captions: expected {n}, one for each scene, found {found}")
+    if marks is not None and (_kind(marks) != f"bool {list(scenes.shape)}"):
+        raise ValueError(f"marks: expected bool {list(scenes.shape)}, found {_kind(marks)}")
+    if zoom not in range(1, 17) or (columns is not None and columns < 1):
+        raise ValueError(f"expected zoom 1 to 16 and columns >= 1, found {zoom} and {columns}")
+    w, h, gap = width * zoom, height * zoom, 14
+    columns = min(n, columns or max(1, 920 // (w + gap)))
+    texts = [wrap(str(text), max(6, int(w / 7.8))) for text in captions or []]
+    step = h + gap + 20 * max(map(len, texts), default=0)
+    wide = max(columns * (w + gap) + gap, text_width(title, 13) + 2 * gap)
+    figure, ax = sheet(wide, -(-n // columns) * step + gap, 30 * bool(title))
+    ax.text(gap, -10, title, size=13, weight="bold", va="center")
+    for i, scene in enumerate(pixels):
+        x, y = gap + i % columns * (w + gap), gap + i // columns * step
+        place(ax, scene, x, y, zoom)
+        if marks is not None:
+            _outline(ax, marks.reshape(pixels.shape)[i].numpy(), x, y, zoom)
+        for j, line in enumerate(texts[i] if texts else []):
+            ax.text(x + w / 2, y + h + 13 + 20 * j, line, ha="center", va="center")
+    said = [f"{title}: " * bool(title) + f"{n} scene{'s' * (n > 1)}"]
+    said[0] += f": {'; '.join(map(str, captions))}" if captions else ""
+    said += [f"{int(marks.sum())} pixels marked"] if marks is not None else []
+    return finish(figure, ". ".join(said + [f"Pixels {digest_of(pixels)}"] * digest) + ".")
+
+
+def _kind(x: object) -> str:
+    """Type and shape in words."""
+    is_tensor = isinstance(x, Tensor)
+    return f"{str(x.dtype)[6:]} {list(x.shape)}" if is_tensor else type(x).__name__
+
+
+def pixels_of(scenes: Tensor, most: int = 100, size: tuple[int, int] | None = None) -> Tensor:
+    """Scenes as [n, H, W], checked."""
+    good = isinstance(scenes, Tensor) and scenes.dtype == torch.uint8 and scenes.dim() in (2, 3)
+    if not good or scenes.shape[-2:] != (size or scenes.shape[-2:]):
+        raise SceneError(f"expected scenes, uint8 [n, {HEIGHT}, {WIDTH}], found {_kind(scenes)}")
+    scenes = scenes.detach().cpu().reshape(-1, *scenes.shape[-2:])
+    if not 1 <= len(scenes) <= most or not scenes.numel():
+        raise SceneError(f"expected 1 to {most} scenes to show, found {_kind(scenes)}")
+    if (bad := (scenes > TRANSPARENT).nonzero()).numel():
+        i, y, x = bad[0].tolist()
+        found = int(scenes[i, y, x])
+        raise SceneError(f"scene {i}, row {y}, column {x}: the palette has no colour {found}")
+    return scenes
+
+
+def digest_of(pixels: Tensor) -> str:
+    return hashlib.sha256(pixels.contiguous().numpy().tobytes()).hexdigest()[:8]
+
+
+def place(ax: Axes, scene: Tensor, x: float, y: float, zoom: int) -> None:
+    """One scene in a thin frame, its upper left corner at (x, y)."""
+    clear = scene == TRANSPARENT
+    rgb = to_rgb(scene.masked_fill(clear, 0)).masked_fill(clear[..., None], 255)
+    w, h = scene.shape[1] * zoom, scene.shape[0] * zoom
+    place = {"extent": (x, x + w, y + h, y), "aspect": "auto", "zorder": 2}
+    ax.imshow(rgb.numpy(), interpolation="nearest", **place)
+    ax.add_patch(Rectangle((x, y), w, h, fill=False, ec=INK, lw=1, zorder=2))
+
+
+def _outline(ax: Axes, marks: np.ndarray, x: float, y: float, zoom: int) -> None:
+    """A line around each region of marked pixels, dark and bright, to be seen on any colour."""
+    m = np.pad(marks, 1)
+    level = [((c, r), (c + 1, r)) for r, c in np.argwhere(m[1:, 1:-1] != m[:-1, 1:-1])]
+    upright = [((c, r), (c, r + 1)) for r, c in np.argwhere(m[1:-1, 1:] != m[1:-1, :-1])]
+    lines = np.array(level + upright, float).reshape(-1, 2, 2) * zoom + (x, y)
+    for colour, width in ((INK, 3.2), (MARK, 1.4)):
+        ax.add_collection(
+            LineCollection(lines, colors=colour, lw=width, capstyle="round", zorder=3)
+        )

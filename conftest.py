@@ -1,0 +1,14 @@
+"""For every test, notebooks run by nbval too: no network, here and in the kernels started here."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+OFFLINE = Path(__file__).resolve().parent / "tests" / "offline"
+
+if str(OFFLINE) not in os.environ.get("PYTHONPATH", ""):  # then it wasn't started by `make test`
+    spec = importlib.util.spec_from_file_location("offline", OFFLINE / "sitecustomize.py")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    inherited = filter(None, [os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(OFFLINE), *inherited])
+os.environ.setdefault("TQDM_DISABLE", "1")  # progress bars would differ from run to run

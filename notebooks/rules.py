@@ -1,0 +1,322 @@
+"""The rules that every notebook of the course keeps, as functions of one parsed notebook.
+
+Each takes a notebook (and what else it needs) and returns a list of findings, empty if all is well.
+`findings(notebook, path)` asks all of them. The tests show each of them a notebook that breaks it.
+"""
+
+import re
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+MOST = {"cells": 40, "code lines": 150, "lines in a cell": 20, "words": 2000, "KB": 300}
+VAGUE = {"know", "understand", "learn", "be", "see", "get", "the", "a", "an", "how", "why", "what"}
+HEADER = (
+    "**The question:** ",
+    "**By the end you will be able to**",
+    "**Minutes:** ",
+    "**You need:** ",
+    "**You will have built:** ",
+)
+MINUTES = re.compile(
+    r"\*\*Minutes:\*\* (\d+) in all: (\d+) reading, (\d+) running, (\d+) exercises"
+)
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)[^)]*\)")
+CODE = re.compile(r"^```.*?^```|`[^`\n]*`", re.MULTILINE | re.DOTALL)  # shown, not followed
+HTML_LINK = re.compile(r"<(a|img)\b([^>]*)>")
+ABSOLUTE_PATH = re.compile(
+    r"(?:^|(?<=[\s'\"=(\[,]))(?:/[A-Za-z_.][\w.-]*){2,}|\b[A-Z]:\\\w+", re.MULTILINE
+)
+SHELL = re.compile(r"^\s*(?:!|%%?(?:pip|conda|sh|bash|system|cd)\b)", re.MULTILINE)
+ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
+
+
+def markdown(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def tagged(notebook: NotebookNode, tag: str) -> str:
+    """The text of the one cell with this tag; empty if there isn't exactly one."""
+    found = [cell.source for cell in notebook.cells if tag in cell.metadata.get("tags", ())]
+    return found[0] if len(found) == 1 else ""
+
+
+def section(text: str, heading: str) -> list[str]:
+    """The bullets below a heading, up to the first line that is none."""
+    _, found, rest = text.partition(heading + "\n\n")
+    bullets = re.match(r"(?:- .*\n?)*", rest).group() if found else ""
+    return [line[2:] for line in bullets.splitlines()]
+
+
+def count_words(text: str) -> int:
+    """Words that are read: no link targets, no HTML tags, no markup."""
+    text = LINK.sub(r"\2", re.sub(r"<[^>]*>", " ", text))
+    return len(re.findall(r"\w[\w'’.-]*", text))
+
+
+def output_texts(cell: NotebookNode) -> list[str]:
+    """All that a cell's outputs say in words."""
+    texts = []
+    for output in cell.get("outputs", ()):
+        texts.append(output.get("text", ""))
+        texts += [v for k, v in output.get("data", {}).items() if k.startswith("text/")]
+    return texts
+
+
+# --- size -----------------------------------------------------------------------------------------
+
+
+def size(notebook: NotebookNode, length: int) -> list[str]:
+    """COURSE: how long a notebook may be; `length` is the file's, in bytes."""
+    lines = [len(cell.source.splitlines()) for cell in code(notebook)]
+    is_ = {
+        "cells": len(notebook.cells),
+        "code lines": sum(lines),
+        "lines in a cell": max(lines, default=0),
+        "words": sum(count_words(cell.source) for cell in markdown(notebook)),
+        "KB": length / 1000,
+    }
+    return [
+        f"{is_[k]:.0f} {k}, at most {most} allowed" for k, most in MOST.items() if is_[k] > most
+    ]
+
+
+# --- header and footer ----------------------------------------------------------------------------
+
+
+def header(notebook: NotebookNode) -> list[str]:
+    """First cell: title, question, objectives, minutes, what is needed, what will be built."""
+    text = notebook.cells[0].source if notebook.cells else ""
+    found = []
+    if tagged(notebook, "header") != text or not re.match(r"# \d\d · \S", text):
+        found.append("the first cell should be the header, '# NN · Title'")
+    found += [f"the header lacks '{part.strip()}'" for part in HEADER if part not in text]
+    objectives = section(text, HEADER[1])
+    if not 3 <= len(objectives) <= 5:
+        found.append(f"{len(objectives)} objectives, 3 to 5 expected")
+    for objective in objectives:
+        verb = re.split(r"\W", objective.lower().lstrip("*"), maxsplit=1)[0]
+        if verb in VAGUE or verb.endswith("ing"):
+            found.append(f"objective '{objective}': begin with a verb that can be seen being done")
+    minutes = MINUTES.search(text)
+    if minutes:
+        total, *parts = map(int, minutes.groups())
+        if total != sum(parts):
+            found.append(f"the minutes add up to {sum(parts)}, not {total}")
+    elif HEADER[2] in text:
+        found.append(
+            "the minutes should read '**Minutes:** N in all: N reading, N running, N exercises'"
+        )
+    return found
+
+
+def footer(notebook: NotebookNode) -> list[str]:
+    """ "You can now" mirrors the objectives one for one; key ideas; common mistakes."""
+    text = tagged(notebook, "recap")
+    found = [
+        f"the footer lacks '{heading}' with its bullets"
+        for heading in ("## You can now", "## Key ideas", "## Common mistakes")
+        if not section(text, heading)
+    ]
+    can, objectives = (
+        section(text, "## You can now"),
+        section(tagged(notebook, "header"), HEADER[1]),
+    )
+    if can != objectives:
+        found.append("'You can now' doesn't mirror the objectives one for one")
+    return found
+
+
+def quiz(notebook: NotebookNode) -> list[str]:
+    """Three questions with two options or more; an answer that is one of them, and why."""
+    text = tagged(notebook, "quiz")
+    asked, _, answers = text.partition("<details>")
+    questions = re.split(r"^\d\. ", asked, flags=re.MULTILINE)[1:]
+    found = [] if len(questions) == 3 else [f"{len(questions)} quiz questions, 3 expected"]
+    given = dict(re.findall(r"^(\d)\. \*\*([a-e])\*\*: \S", answers, flags=re.MULTILINE))
+    for number, question in enumerate(questions, start=1):
+        options = re.findall(r"^ +- \*\*([a-e])\*\* \S", question, flags=re.MULTILINE)
+        if len(options) < 2 or options != list("abcde"[: len(options)]):
+            found.append(f"quiz question {number}: options a, b, … expected, found {options}")
+        if given.get(str(number)) not in options:
+            found.append(
+                f"quiz question {number}: no answer that is one of its options, with a reason"
+            )
+    return found
+
+
+def navigation(notebook: NotebookNode, previous: str | None, following: str | None) -> list[str]:
+    """The last cell leads on and back: `previous` and `following` are notebooks' file names."""
+    last = notebook.cells[-1].source if notebook.cells else ""
+    targets = [target for _, _, target in LINK.findall(last)]
+    wanted = filter(None, (previous, following))
+    return [f"the last cell has no link to {name}" for name in wanted if name not in targets]
+
+
+# --- outputs --------------------------------------------------------------------------------------
+
+
+def execution(notebook: NotebookNode) -> list[str]:
+    """Run once from top to bottom: counts 1, 2, 3, …"""
+    counts = [cell.execution_count for cell in code(notebook) if cell.source.strip()]
+    if counts == list(range(1, len(counts) + 1)):
+        return []
+    return [f"not run from top to bottom in a fresh kernel: counts {counts}"]
+
+
+def outputs(notebook: NotebookNode) -> list[str]:
+    """No error, nothing on stderr, no address in memory, no path of the machine that ran it."""
+    found = []
+    for cell in code(notebook):
+        for output in cell.outputs:
+            if output.output_type == "error":
+                found.append(f"cell {cell.id}: an output is an error, {output.get('ename')}")
+            if output.get("name") == "stderr":
+                found.append(f"cell {cell.id}: something was written to stderr")
+        for text in output_texts(cell):
+            for what, pattern in (("path", ABSOLUTE_PATH), ("address in memory", ADDRESS)):
+                if pattern.search(text):
+                    found.append(
+                        f"cell {cell.id}: a machine's {what}: {pattern.search(text).group()!r}"
+                    )
+    return found
+
+
+def sources(notebook: NotebookNode) -> list[str]:
+    """No path of a machine and no shell, installer or download in what the learner reads."""
+    found = []
+    for cell in notebook.cells:
+        if ABSOLUTE_PATH.search(cell.source) and cell.cell_type == "code":
+            path = ABSOLUTE_PATH.search(cell.source).group()
+            found.append(f"cell {cell.id}: a machine's path: {path!r}")
+        if cell.cell_type == "code" and SHELL.search(cell.source):
+            found.append(f"cell {cell.id}: a shell command: {SHELL.search(cell.source).group()!r}")
+        if cell.cell_type == "code" and re.search(r"https?://", cell.source):
+            found.append(f"cell {cell.id}: an address on the network in code")
+    return found
+
+
+def pictures(notebook: NotebookNode) -> list[str]:
+    """Every picture says in words what it shows, and text after it says what to see in it."""
+    found = []
+    for i, cell in enumerate(notebook.cells):
+        shown = [o.data for o in cell.get("outputs", ()) if "image/png" in o.get("data", {})]
+        for data in shown:
+            alt = data.get("text/plain", "").strip()
+            if len(alt) < 15 or alt.startswith("<"):
+                found.append(f"cell {cell.id}: a picture without alt text (text/plain): {alt!r}")
+        after = notebook.cells[i + 1] if i + 1 < len(notebook.cells) else None
+        if shown and (after is None or after.cell_type != "markdown"):
+            found.append(f"cell {cell.id}: no text after the picture that says what to see in it")
+        if cell.cell_type == "markdown":
+            found += [
+                f"cell {cell.id}: ![]({target}) without alt text"
+                for is_image, alt, target in LINK.findall(cell.source)
+                if is_image and not alt
+            ]
+            found += [
+                f"cell {cell.id}: <img> without alt text"
+                for tag, attributes in HTML_LINK.findall(cell.source)
+                if tag == "img" and not re.search(r'alt="[^"]', attributes)
+            ]
+    return found
+
+
+def trained_numbers(notebook: NotebookNode) -> list[str]:
+    """A number after ≈ isn't compared by nbval, so the cell that prints it has to assert it."""
+    return [
+        f"cell {cell.id}: prints ≈ but asserts nothing"
+        for cell in code(notebook)
+        if any("≈" in text for text in output_texts(cell)) and "assert " not in cell.source
+    ]
+
+
+def comparison(notebook: NotebookNode) -> list[str]:
+    """No cell is taken out of nbval's strict comparison."""
+    return [
+        f"cell {cell.id}: taken out of the comparison by an nbval mark"
+        for cell in code(notebook)
+        if re.search(r"#\s*(NBVAL|PYTEST_VALIDATE)", cell.source)
+        or any(re.match("nbval|raises", tag) for tag in cell.metadata.get("tags", ()))
+    ]
+
+
+def gaps(notebook: NotebookNode) -> list[str]:
+    """No mark of the source is left over; no cell of the worked copy in the learner's."""
+    found = [
+        f"cell {cell.id}: a mark of the source is left over"
+        for cell in notebook.cells
+        if re.search(r"^\s*# </?(solution|stub)>", cell.source, re.MULTILINE)
+    ]
+    if notebook.metadata.get("cimg", {}).get("copy") == "learner":
+        found += [
+            f"cell {cell.id}: belongs to the worked copy only"
+            for cell in notebook.cells
+            if "solution" in cell.metadata.get("tags", ())
+        ]
+    return found
+
+
+# --- links ----------------------------------------------------------------------------------------
+
+
+def slugs(text: str) -> set[str]:
+    """Anchors of the headings in a Markdown text, as GitHub and as JupyterLab write them."""
+    titles = re.findall(r"^#{1,6} +(.+?) *$", text, flags=re.MULTILINE)
+    titles = [LINK.sub(r"\2", title) for title in titles]
+    github = {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+    return github | {title.replace(" ", "-") for title in titles}
+
+
+def text_of(path: Path) -> str:
+    """The Markdown of a file, notebooks too."""
+    if path.suffix != ".ipynb":
+        return path.read_text(encoding="utf-8")
+    return "\n\n".join(cell.source for cell in markdown(nbformat.read(path, as_version=4)))
+
+
+def links(text: str, folder: Path) -> list[str]:
+    """Relative links lead to something, and their #anchors to a heading in it."""
+    text = CODE.sub("", text)
+    targets = [target for _, _, target in LINK.findall(text)]
+    for _, attributes in HTML_LINK.findall(text):
+        targets += re.findall(r'(?:href|src)="([^"]+)"', attributes)
+    found = []
+    for target in targets:
+        if re.match(r"[a-z]+:", target):
+            continue  # another site, or a picture inside the text: nothing to look up offline
+        name, _, anchor = target.partition("#")
+        path = folder / name
+        if name and not path.exists():
+            found.append(f"link to {target}: there is no such file")
+        elif anchor and anchor not in slugs(text_of(path) if name else text):
+            found.append(f"link to {target}: there is no such heading")
+    return found
+
+
+def findings(notebook: NotebookNode, path: Path) -> list[str]:
+    """All rules, asked of a notebook that lies at `path`."""
+    siblings = sorted(other.name for other in path.parent.glob("*.ipynb"))
+    at = siblings.index(path.name)
+    previous = siblings[at - 1] if at else None
+    following = siblings[at + 1] if at + 1 < len(siblings) else None
+    found = size(notebook, path.stat().st_size) + navigation(notebook, previous, following)
+    for rule in (
+        header,
+        footer,
+        quiz,
+        execution,
+        outputs,
+        sources,
+        pictures,
+        trained_numbers,
+        comparison,
+        gaps,
+    ):
+        found += rule(notebook)
+    return found + links("\n\n".join(cell.source for cell in markdown(notebook)), path.parent)

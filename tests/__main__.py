@@ -1,0 +1,102 @@
+"""`make test`: the package's tests, then every notebook against its stored outputs, a summary.
+
+Ends with one line, "N passed, N failed, N skipped", and exits non-zero unless all is well. Anything
+after the command is passed on to pytest: `make test ARGS="-k sprites"`.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parent.parent
+OFFLINE = ROOT / "tests" / "offline"
+SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
+MOST_WORKERS = 4  # each holds torch in memory
+NO_TESTS = 5  # pytest's exit code where nothing was collected
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many tests of a stage came out how."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: "Count") -> "Count":
+        return Count(
+            self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped
+        )
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def environment() -> dict[str, str]:
+    """Offline, one thread a worker, no progress bars in what notebooks print."""
+    paths = [str(OFFLINE), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_NUM_THREADS": "1",
+        "TQDM_DISABLE": "1",
+    }
+
+
+def read_report(path: Path) -> Count:
+    """The counts in a JUnit report; one failure if there is no report: pytest itself broke down."""
+    if not path.exists():
+        return Count(failed=1)
+    suites = ElementTree.parse(path).getroot().iter("testsuite")
+    total = Count()
+    for suite in suites:
+        number = {key: int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped")}
+        failed, skipped = number["failures"] + number["errors"], number["skipped"]
+        total += Count(number["tests"] - failed - skipped, failed, skipped)
+    return total
+
+
+def run(name: str, arguments: list[str]) -> tuple[Count, int]:
+    """One stage in pytest, its tests spread over the cores file by file."""
+    print(f"\n=== {name}", flush=True)
+    report = ROOT / "build" / f"{name.replace(' ', '-')}.xml"
+    report.parent.mkdir(exist_ok=True)
+    report.unlink(missing_ok=True)
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    spread = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
+    command = [sys.executable, "-m", "pytest", *spread, f"--junitxml={report}", *arguments]
+    code = subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
+    return read_report(report), code
+
+
+def find_notebooks() -> list[str]:
+    """Learner's and worked copies."""
+    found = [*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("notebooks/solutions/*.ipynb")]
+    return [str(path.relative_to(ROOT)) for path in sorted(found)]
+
+
+def main(passed_on: list[str]) -> int:
+    start = time.perf_counter()
+    paths = find_notebooks()
+    compare = ["--nbval", "--nbval-cell-timeout=300", f"--nbval-sanitize-with={SANITIZE}"]
+    stages = [("package and house", ["tests", "--durations=10"])]
+    if paths:
+        stages.append(("notebooks", ["-p", "no:cacheprovider", *compare, *paths]))
+    total, bad = Count(), False
+    for name, arguments in stages:
+        count, code = run(name, [*arguments, *passed_on])
+        total += count
+        bad = bad or code not in ((0, NO_TESTS) if passed_on else (0,))
+    bad = bad or total.passed == 0
+    minutes, seconds = divmod(round(time.perf_counter() - start), 60)
+    print(f"\n{'FAILED' if bad else 'All is well'}, after {minutes} min {seconds} s.")
+    print(total if total.failed or not bad else total + Count(failed=1), flush=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,113 @@
+"""`make bench`: run `measure()` of every bench_*.py here, print one table, write build/bench.json.
+
+What `measure()` gives is told in rows.py. Each module runs in a process of its own. Those whose
+names hold a word given on the command line are run (ARGS="course"); without words, all are.
+"""
+
+import json
+import os
+import platform
+import re
+import sys
+import time
+import traceback
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.benchmarks.rows import measure_here, met
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+OUT = ROOT / "build" / "bench.json"
+
+
+def number(value: float) -> str:
+    """Three digits that count: 1,234,567 or 12.3 or 0.0123."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def table(rows: list[dict]) -> str:
+    """Rows in columns, grouped by module."""
+    cells = [["", "value", "unit", "spread", "target", "", "note"]]
+    for row in rows:
+        verdict = {True: "met", False: "missed", None: ""}[met(row["value"], row.get("target", ""))]
+        more = [row.get("spread", ""), row.get("target", ""), verdict, row.get("note", "")]
+        cells.append([row["what"], number(row["value"]), row["unit"], *more])
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    right = {1, 3, 4}  # columns of numbers
+    lines = []
+    for line in cells:
+        padded = (
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def machine() -> dict:
+    """What it was measured on, as far as that explains a number."""
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "torch": version("torch"),
+    }
+
+
+def processor() -> str:
+    """The processor's name."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        return re.search(r"model name\s*: (.+)", text).group(1)
+    except (OSError, AttributeError):
+        return platform.processor() or platform.machine()
+
+
+def measure_apart(name: str) -> list[dict]:
+    """The same in a fresh process: what a module sets (threads, say) changes no other's numbers."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(measure_here, name).result()
+
+
+def collect(names: list[str]) -> tuple[list[dict], list[str]]:
+    """All rows, and the names of the modules that broke down."""
+    rows, broken = [], []
+    for name in names:
+        print(f"{name} …", flush=True)
+        start = time.perf_counter()
+        try:
+            measured = measure_apart(name)
+        except Exception:  # noqa: BLE001  (one that breaks down shouldn't lose the others' results)
+            traceback.print_exc()
+            broken.append(name)
+            continue
+        rows += [{"module": name.removeprefix("bench_")} | row for row in measured]
+        print(f"{name}: {len(measured)} rows, {time.perf_counter() - start:.0f} s", flush=True)
+    return rows, broken
+
+
+def main(words: list[str]) -> int:
+    names = sorted(path.stem for path in HERE.glob("bench_*.py"))
+    names = [n for n in names if not words or any(word in n for word in words)]
+    rows, broken = collect(names)
+    here = machine()
+    print(f"\n{', '.join(f'{key} {value}' for key, value in here.items())}\n")
+    print(table(rows))
+    OUT.parent.mkdir(exist_ok=True)
+    result = {"machine": here, "rows": rows}
+    temporary = OUT.with_suffix(".tmp")
+    temporary.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(temporary, OUT)
+    print(f"\nAlso in {OUT.relative_to(ROOT)}.")
+    if broken:
+        print(f"Broke down: {', '.join(broken)}")
+    return 1 if broken or not rows else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,152 @@
+"""The doctor finds what is wrong, says what to do about it, and tells CI."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError
+
+import pytest
+
+from cimg import doctor
+from cimg.doctor import Finding
+
+
+def grades(findings):
+    return [finding.grade for finding in findings]
+
+
+def test_packages():
+    versions = {"numpy": "2.4.6", "torch": "2.13.0+cpu"}
+
+    def installed(name):
+        if name not in versions:
+            raise PackageNotFoundError(name)
+        return versions[name]
+
+    assert grades(doctor.check_packages(["numpy>=2.0", "torch>=2.9"], installed)) == ["good"] * 2
+    [old] = doctor.check_packages(["numpy>=3"], installed)
+    assert old == Finding("bad", "numpy 2.4.6, but >=3 is needed", doctor.SET_UP)
+    [missing] = doctor.check_packages(["pyro-ppl>=1.9"], installed)
+    assert missing.grade == "bad" and "pyro-ppl isn't installed" in missing.what
+    assert doctor.check_packages(['pgmpy>=1; extra == "interop"'], installed) == []
+
+
+def test_packages_of_the_installed_course_are_known(monkeypatch):
+    monkeypatch.setattr(doctor, "requires", lambda name: ["torch>=2.9"])
+    [torch] = doctor.check_packages()
+    assert torch.grade == "good" and torch.what.startswith("torch 2")
+
+    def not_installed(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor, "requires", not_installed)
+    [itself] = doctor.check_packages()
+    assert itself.grade == "bad" and itself.advice == "pip install -e ."
+
+
+@pytest.mark.parametrize(
+    "check, fine, poor, grade, word",
+    [
+        (doctor.check_python, (3, 11, 0), (3, 10, 12), "bad", "3.11 or newer"),
+        (doctor.check_memory, 1.6, 1.4, "bad", "1.4 GB"),
+        (doctor.check_cores, 2, 1, "slow", "1 core"),
+        (doctor.check_speed, 25_000, 24_999, "slow", "24,999 scenes"),
+        (doctor.check_kernel, {"python3": "x"}, {"ir": "x"}, "bad", "only ['ir']"),
+    ],
+)
+def test_each_check_finds_what_is_wrong(check, fine, poor, grade, word):
+    assert grades(check(fine)) == ["good"]
+    [finding] = check(poor)
+    assert finding.grade == grade and word in finding.what and finding.advice
+
+
+def test_widgets(tmp_path):
+    assert grades(doctor.check_widgets(tmp_path)) == ["bad"]
+    (tmp_path / doctor.WIDGETS).parent.mkdir(parents=True)
+    (tmp_path / doctor.WIDGETS).write_text("{}")
+    assert grades(doctor.check_widgets(tmp_path)) == ["good"]
+
+
+def test_kernel_and_widgets_of_this_environment_are_there():
+    """The places that are looked in are the right ones: the environment of the tests has both."""
+    assert grades(doctor.check_kernel() + doctor.check_widgets()) == ["good", "good"]
+
+
+def test_writing(tmp_path, monkeypatch):
+    assert grades(doctor.check_writing([tmp_path, tmp_path])) == ["good"]
+    assert list(tmp_path.iterdir()) == []
+    [missing] = doctor.check_writing([tmp_path / "nowhere"])
+    assert missing.grade == "bad" and "nowhere" in missing.what and missing.advice
+
+    def refused(dir):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(doctor.tempfile, "TemporaryFile", refused)
+    [finding] = doctor.check_writing([tmp_path])
+    assert finding.grade == "bad" and "Permission denied" in finding.what
+
+
+def test_what_cannot_be_loaded_is_reported_and_not_raised():
+    def broken():
+        raise ValueError("row 3 is torn")
+
+    assert grades(doctor.check_loads("it", lambda: None, "x")) == ["good"]
+    [finding] = doctor.check_loads("it", broken, "mend it")
+    assert finding == Finding("bad", "it can't be loaded: ValueError: row 3 is torn", "mend it")
+
+
+def test_world_and_sprites_load():
+    doctor.load_world()
+    doctor.load_sprites()
+
+
+def test_rendering_is_timed():
+    assert doctor.rendering_rate(seconds=0.05) > 1000
+
+
+def test_course_time(tmp_path):
+    minutes = [{"reading": 20, "running": 2, "exercises": 10}] * 2
+    [here] = doctor.course_time(minutes, rate=doctor.SCENES_PER_SECOND)
+    assert here.what == "2 notebooks: about 1 h 4 min (40 reading, 20 exercises, 4 running)"
+    [slower] = doctor.course_time(minutes, rate=doctor.SCENES_PER_SECOND / 4)
+    assert "about 1 h 16 min" in slower.what and "16 running" in slower.what
+    [faster] = doctor.course_time(minutes, rate=10 * doctor.SCENES_PER_SECOND)
+    assert faster == here
+    assert grades(doctor.course_time([], 1.0)) == ["slow"]
+    for name, metadata in (("00", {"cimg": {"minutes": minutes[0]}}), ("mine", {})):
+        (tmp_path / f"{name}.ipynb").write_text(json.dumps({"cells": [], "metadata": metadata}))
+    assert doctor.stated_minutes(tmp_path) == minutes[:1]
+
+
+@pytest.mark.parametrize("grade, code", [("good", 0), ("slow", 0), ("bad", 1)])
+def test_exit_code(grade, code, monkeypatch, capsys):
+    finding = Finding(grade, "the thing", "do this" if code else "")
+    monkeypatch.setattr(doctor, "examine", lambda: [("Group", [finding])])
+    assert doctor.main() == code
+    said = capsys.readouterr().out
+    assert f"{doctor.MARKS[grade]} the thing" in said and "Group" in said
+    assert ("→ do this" in said) == bool(code)
+
+
+def test_all_of_it_runs_as_a_command(tmp_path):
+    """On this machine, whatever its state: every group is printed, and nothing raises."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "cimg.doctor"],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        cwd=doctor.ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+    )
+    assert ran.returncode in (0, 1) and ran.stderr == ""
+    for group in (
+        "Python and packages",
+        "JupyterLab",
+        "This machine",
+        "The course's files",
+        "Speed",
+    ):
+        assert f"\n{group}" in ran.stdout
+    ready = "This machine is ready." in ran.stdout
+    assert ready == (ran.returncode == 0) != ("✗" in ran.stdout)
