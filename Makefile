@@ -46,10 +46,11 @@ test: $(STAMP)
 notebooks: $(STAMP)
 	@echo "Building the notebooks that have changed"
 	@$(PY) notebooks/build.py $(ARGS)
+	@$(PY) notebooks/readme.py
 
 weights: $(STAMP)
 	@echo "Training the model of the duel"
-	@$(PY) -m cimg.train duel $(ARGS)
+	@$(PY) -m cimg.train duel --steps 5000 $(ARGS)
 
 sprites: $(STAMP)
 	@echo "Drawing the sprite sheets"

@@ -19,15 +19,11 @@ _HOME = {
     "sample_posterior": "query",
     "twin_samples": "counterfactual",
     "probability_had": "counterfactual",
-    "bounds": "bounds",
     "render": "scene",
     "save_png": "scene",
     "to_rgb": "scene",
     "CausalVAE": "vae",
     "load": "train",
-    "see": "imagine",
-    "do": "imagine",
-    "imagine": "imagine",
 }
 
 

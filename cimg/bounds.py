@@ -1,9 +1,9 @@
 """Bounds on counterfactuals that hold whatever the coupling.
 
 Tables leave the coupling of each variable's mechanism open, so they give an interval. Assumed is
-what the world's DAG says, and no more: no common cause is left out, and the noises of different
-variables are independent. Inside one mechanism, was and would may hang together in any way that
-keeps both rows of the table (Fréchet 1951; Balke & Pearl 1994; Tian & Pearl 2000).
+what the world's DAG and tables say, and no more: no common cause is left out, and the noises of
+different variables are independent. Inside one mechanism, was and would may hang together in any
+way that keeps both rows of the table (Fréchet 1951; Balke & Pearl 1994; Tian & Pearl 2000).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ MAX_CELLS = 2**22  # of the working array: a few hundred MiB in all
 
 
 class Bounds(NamedTuple):
-    """`low` <= P <= `high` under every coupling. `sharp`: it is proven that couplings exist that
-    reach both ends; where it is False the interval is valid and may be wider than need be."""
+    """`low` <= P <= `high` under every coupling. `sharp`: it is proven that each end is reached by
+    some coupling; where it is False the interval is valid and may be wider than need be."""
 
     low: float
     high: float
@@ -41,8 +41,9 @@ def bounds(
     {"reaction": ["die", "hurt"]}: one variable, one value or several.
 
     Sharp where only the event's own mechanism lies between the intervention and the event, and
-    along a chain of mechanisms whose inputs and outputs were all seen. Otherwise mechanism by
-    mechanism is given its best coupling, each knowing more than it could: valid, not always sharp.
+    along a chain of mechanisms whose inputs and outputs, but for the event's variable, were all
+    seen. Otherwise mechanism by mechanism is given its best coupling, each knowing more than it
+    could: valid, not always sharp.
 
     Raises WorldError for unknown names and values, an empty event, an event on an intervened
     variable, impossible evidence, and where too many combinations would have to be looked at."""

@@ -6,11 +6,12 @@
     bounds(world, {"reaction": "die"}, given=seen, do={"action": "attack"}) # whatever the coupling
 
 Three steps (Pearl 2009, section 7.1). Abduction: what the evidence says about all variables and
-their noise. Action: cut the arrows into the intervened variables. Prediction: run the world again
-with the same noise. `given` is what was seen in the world as it is, with no intervention; `do` is
-what is changed in thought, and may contradict it. Only descendants of the intervened variables can
-come out differently. Assumed: no common cause is left out, and the noises of different variables
-are independent. How was and would hang together is the coupling: see `cimg.coupling`.
+their noise. Action: set the intervened variables and cut the arrows into them. Prediction: run
+the world again with the same noise. `given` is what was seen in the world as it is, with no
+intervention; `do` is what is changed in thought, and may contradict it. Only the intervened
+variables and their descendants can come out differently. Assumed: DAG and tables are right, no
+common cause is left out, and the noises of different variables are independent. How was and would
+hang together is the coupling, which the tables leave open: see `cimg.coupling`.
 """
 
 from __future__ import annotations
@@ -58,9 +59,9 @@ def abduct(
 
     `values` holds an integer tensor [n] for every variable (from partial evidence they come from
     `query.sample_posterior`). Returns float64 tensors: [n, |values|] where the coupling is
-    "gumbel", [n] where it is "monotone". A variable's noise depends on the seed and on its own
-    and its parents' values only, not on `names`. Raises WorldError for bad values, a variable
-    that is missing, and a value that has probability 0 given its parents."""
+    "gumbel", [n] where it is "monotone". In one world, a variable's noise depends only on the
+    seed, its coupling and its own and its parents' values, not on `names`. Raises WorldError for
+    bad values, a variable that is missing, and a value of probability 0 given its parents."""
     world.check(values)
     rule, seed = coupling_of(world, coupling), whole(seed, "seed")
     for name in names or ():
@@ -119,8 +120,9 @@ def twin_samples(
     """`n` draws from the joint distribution of what was and what would have been, given what was
     seen: (factual, counterfactual), each a dict of int64 tensors [n] of all variables.
 
-    Exact, from full, partial or no evidence. The facts depend on `given` and the seed only, so
-    that two interventions can be compared on the same rows. Raises WorldError for unknown names,
+    Exact but for the resolution of `World.sample`, from full, partial or no evidence. The facts
+    depend on `given` and the seed only, the noise behind them on these and the coupling, so that
+    two interventions can be compared on the same rows. Raises WorldError for unknown names,
     values or couplings and for impossible evidence."""
     do = world.encode(do or {})
     coupling_of(world, coupling)
@@ -155,8 +157,9 @@ def twin_world(
     them, with a prime, those that `do` sets or can change, as they would be.
 
     A variable and its copy share their noise; summed out, it leaves an arrow from one to the
-    other, P(would | was, parents, parents'), which has a closed form. Any question can be put to
-    it, also about both at once: probability(twin, ["reaction", "reaction'"], given).
+    other, P(would | was, parents, parents'), which has a closed form. Anything may be given, and
+    asked about both at once: probability(twin, ["reaction", "reaction'"], given). But that arrow
+    is no cause: a further `do` on the twin world would take it for one.
 
     With `targets` only the copies that matter for them. Raises WorldError, also for a table that
     would be too large."""

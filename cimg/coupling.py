@@ -7,7 +7,7 @@ when something else is changed. Two such models that agree with every table:
 - **gumbel** (Gumbel-max: Oberst & Sontag 2019). The values run a race: value k needs the time
   E_k / p_k, where p_k, its probability given the parents, is its speed and E_k ~ Exp(1) is the
   noise; the first one home is the value. (-log E_k is Gumbel noise, and argmin E_k / p_k is
-  argmax log p_k - log E_k.) No order of the values is assumed.
+  argmax log p_k - log E_k.) No order of the values is assumed; the race is.
 - **monotone** (inverse CDF). One uniform number; the value is where it falls when the
   probabilities are laid end to end in the listed order. For values that have an order.
 
@@ -94,7 +94,7 @@ def _gumbel_table(p: np.ndarray, q: np.ndarray) -> np.ndarray:
         P(would = i | was = i) = q_i / ((p_i + q_i) N(u_i))
         P(would = j | was = i) = q_j (G(u_i) - G(u_j)) where u_j < u_i, else 0
 
-    so a value only ever gives way to one whose odds the change has raised more. N is linear
+    so a value only ever gives way to one whose odds against it the change has raised. N is linear
     between neighbouring u_k, and there the integral is width / (N at one end · N at the other)."""
     total = p + q
     u = np.divide(p, total, out=np.full_like(total, 0.5), where=total > 0)

@@ -1,7 +1,8 @@
 """The same questions asked the Pyro way, as the course teaches them.
 
 All four work on `world.program`, with `pyro.do` for what is set and `pyro.condition` for what is
-given; they differ in how they infer. `cimg.query` gives the exact answers they are held against.
+given (`rejection` looks at that afterwards); they differ in how they infer. `cimg.query` gives the
+exact answers they are held against.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ Program = Callable[[], dict[str, Tensor]]
 def program_of(world: World, n: int, seen: Mapping[str, int], done: Mapping[str, int]) -> Program:
     """The world's program for `n` rows, with `done` set and `seen` conditioned on.
 
-    Run as it is, it does *not* draw from the posterior: a conditioned site is fixed, and what is
-    upstream of it is still drawn forward. Each function below adds the inference that is missing.
+    Run as it is, it does *not* in general draw from the posterior: a conditioned site is fixed, and
+    what is upstream of it is still drawn forward. Each function below adds the missing inference.
     """
     program = pyro.do(world.program(n), data={a: torch.tensor(x) for a, x in done.items()})
     return pyro.condition(program, data={a: torch.tensor(x) for a, x in seen.items()})
@@ -93,7 +94,8 @@ def importance(
     seed: int = 0,
 ) -> Estimate:
     """P(targets | given; do) by importance weights: run the conditioned program forward, weight
-    each row by the probability of what was seen in it. All rows at once, in one plate."""
+    each row by the probability of what was seen given its parents' values in that row. All rows at
+    once, in one plate."""
     names, seen, done = question(world, targets, given, do)
     with seeded(seed):
         trace = pyro.poutine.trace(program_of(world, n, seen, done)).get_trace()

@@ -6,7 +6,7 @@
 `do` first cuts the arrows into the variables that it sets (the truncated factorisation; Pearl,
 Causality, 2009, ch. 3); `given` then conditions in the world that is left. So what is given is
 what is seen *after* the intervention. For "it was seen so, what if it had been otherwise", ask
-`counterfactual.py`: that takes more than tables.
+`counterfactual.py`: that takes more than tables. Assumed of the DAG: no common cause is left out.
 
 A row may sum to 1 only within 1e-6; its entries are used as they stand.
 """

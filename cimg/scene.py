@@ -5,7 +5,9 @@ labels: who, of which type, doing what); the rest are *style*, uniform and indep
 step is an integer look-up, the same values give the same scene, bit for bit, on every machine.
 """
 
+import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cache, cached_property
 from math import prod
 from pathlib import Path
@@ -15,10 +17,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from .background import COLUMNS, HEIGHT, HILLS, SKIES, WIDTH, paint
+from .codes import SceneError, check_range, check_sheets, describe, integers, whole_number
 from .sprites import POSES, SIZE, TRANSPARENT, Palette, load_palette, load_sheets
 from .world import World
 
-HEIGHT, WIDTH = 36, 64
 HALF = WIDTH // 2
 TOP = 10  # row of the scene at which a sprite's row 0 is drawn: the sky above it stays free
 FOOT = TOP + SIZE
@@ -26,65 +29,8 @@ STEP = 2  # pixels that one unit of distance moves a character away from the mid
 CHARACTERS = ("satyr", "golem")
 ACTIONS = ("attack", "taunt", "walk")
 REACTIONS = ("die", "hurt", "idle", "attack")
-SKIES = ("dawn", "day", "dusk", "night")
-HILLS = ("round", "peaks", "mesa", "valley")
-COLUMNS = tuple(str(i) for i in range(8))
 DISTANCES = tuple(str(i) for i in range(4))
 ROLES = {"actor": "action", "reactor": "reaction"}  # who is drawn, and what says in which pose
-
-
-class SceneError(ValueError):
-    """Values that can't be drawn, or a picture that isn't a scene."""
-
-
-# ── The background, row by row ──────────────────────────────────────────────────────────────────
-
-# sky: (upper colour, lower colour, sun's rim, sun's core, hills, ground, tufts), by palette name
-_COLOURS = {
-    "dawn": ("pink", "peach", "gold", "white", "purple", "grass", "pine"),
-    "day": ("sky", "haze", "gold", "white", "pine", "grass", "pine"),
-    "dusk": ("purple", "orange", "gold", "peach", "indigo", "pine", "grass"),
-    "night": ("night", "indigo", "haze", "white", "night", "pine", "outline"),
-}
-_SUN = ("..###..", ".#ooo#.", "#ooooo#", "#ooooo#", "#ooooo#", ".#ooo#.", "..###..")
-_MOON = ("..###..", ".#oo#..", "#oo#...", "#oo#...", "#oo#...", ".#oo#..", "..###..")
-_STARS = ((3, 9), (11, 2), (18, 8), (27, 1), (34, 9), (41, 4), (47, 8), (55, 2), (61, 9), (23, 12))
-_HORIZON = 30  # first row of the ground
-
-
-def _hill_tops(hills: str) -> list[int]:
-    """For each column the height of the hills above the horizon, in pixels."""
-    x = range(WIDTH)
-    if hills == "round":
-        return [max(0, 13 - (abs(c - 20) ** 2) // 26, 10 - (abs(c - 50) ** 2) // 22) for c in x]
-    if hills == "peaks":
-        return [max(17 - abs(c - 31), 12 - abs(c - 10), 11 - abs(c - 54), 2) for c in x]
-    if hills == "mesa":
-        return [min(11, max(0, 3 * (c - 14)), max(0, 3 * (51 - c))) + 2 for c in x]
-    return [max(2, (abs(c - 32) * 3) // 5 - 3) for c in x]
-
-
-def _background(sky: int, sun: int, hills: int, palette: Palette) -> np.ndarray:
-    """One background ``uint8 [HEIGHT, WIDTH]``: sky, sun or moon, hills, ground, in that order."""
-    index = palette.names.index
-    upper, lower, rim, core, hill, ground, tuft = map(index, _COLOURS[SKIES[sky]])
-    picture = np.full((HEIGHT, WIDTH), lower, np.uint8)
-    picture[:12] = upper
-    picture[12:16:2, ::2] = picture[13:16:2, 1::2] = upper  # dither where the colours meet
-    if SKIES[sky] == "night":
-        for x, y in _STARS:
-            picture[y, x] = index("haze")
-    for y, row in enumerate(_MOON if SKIES[sky] == "night" else _SUN):
-        for x, pixel in enumerate(row):
-            if pixel != ".":
-                picture[1 + y, 8 * sun + x] = core if pixel == "o" else rim
-    for x, height in enumerate(_hill_tops(HILLS[hills])):
-        picture[_HORIZON - height : _HORIZON, x] = hill
-    picture[_HORIZON:] = ground
-    for x in range(WIDTH):
-        if (y := (x * x * 5 + 3 * x) % 17) < HEIGHT - _HORIZON:
-            picture[_HORIZON + y, x] = tuft
-    return picture
 
 
 # ── The stage ───────────────────────────────────────────────────────────────────────────────────
@@ -96,19 +42,22 @@ class Stage:
     Args:
         sheets: ``{character: {type: uint8 [6, 24, 24]}}``, as `sprites.load_sheets` gives it.
         palette: the colours that the indices stand for.
+
+    Raises:
+        SceneError: no character or no type, a type that a character lacks, what isn't a sheet, or
+            a palette without one of the colours that backgrounds are painted with.
     """
 
     def __init__(self, sheets: Mapping[str, Mapping[str, Tensor]], palette: Palette):
+        check_sheets(sheets, palette)
         self.palette = palette
         self.characters = tuple(sheets)
         self.types = tuple(next(iter(sheets.values())))
-        if any(tuple(sheet) != self.types for sheet in sheets.values()):
-            raise SceneError(f"every character needs the types {', '.join(self.types)}")
         self._sheets = np.stack([[sheet[t] for t in self.types] for sheet in sheets.values()])
 
     @cached_property
     def variables(self) -> dict[str, tuple[str, ...]]:
-        """The drawn variables and their values."""
+        """The drawn variables and their values; a value's code is its place."""
         who = {"character": self.characters, "type": self.types}
         cast = {f"{role}_{part}": values for role in ROLES for part, values in who.items()}
         return cast | {
@@ -125,7 +74,7 @@ class Stage:
     def backgrounds(self) -> np.ndarray:
         """All backgrounds, ``uint8 [sky * sun * hills, HEIGHT, WIDTH]``."""
         shape = (len(SKIES), len(COLUMNS), len(HILLS))
-        return np.stack([_background(*i, self.palette) for i in np.ndindex(*shape)])
+        return np.stack([paint(*codes, self.palette.names) for codes in np.ndindex(*shape)])
 
     @cache  # noqa: B019  (a stage lives as long as the program)
     def figures(self, role: str) -> np.ndarray:
@@ -153,7 +102,8 @@ class Stage:
             Scenes, ``uint8 [n, HEIGHT, WIDTH]`` of palette indices.
 
         Raises:
-            SceneError: a drawn variable is missing, out of range, or of another length.
+            SceneError: a drawn variable is missing, out of range, of another length than the
+                others, or no integer tensor with one dimension.
         """
         codes = self._codes(values)
         back = self._flat(codes, ("sky", "sun", "hills"))
@@ -166,22 +116,20 @@ class Stage:
         return torch.from_numpy(scenes)
 
     def _codes(self, values: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-        codes, length = {}, None
+        """The drawn variables' codes, checked."""
+        if not isinstance(values, Mapping):
+            raise SceneError(f"expected a dict of integer tensors [n], found {describe(values)}")
+        codes: dict[str, np.ndarray] = {}
         for name, allowed in self.variables.items():
             if name not in values:
                 raise SceneError(f"to draw a scene, '{name}' is needed; given: {', '.join(values)}")
-            code = torch.as_tensor(values[name])
-            if code.dtype.is_floating_point or code.dtype == torch.bool or code.dim() != 1:
-                found = describe(code)
-                raise SceneError(f"'{name}': expected an integer tensor [n], found {found}")
-            if length is not None and len(code) != length:
-                raise SceneError(f"'{name}' has {len(code)} rows, the variables before it {length}")
-            length = len(code)
-            if length and not 0 <= int(code.min()) <= int(code.max()) < len(allowed):
-                raise SceneError(
-                    f"'{name}' takes codes 0 to {len(allowed) - 1} ({', '.join(allowed)}), "
-                    f"found {int(code.min())} to {int(code.max())}"
-                )
+            code = integers(values[name], f"'{name}'")
+            if code.dim() != 1:
+                raise SceneError(f"'{name}': expected a tensor [n], found {describe(code)}")
+            for first, other in codes.items():
+                if len(other) != len(code):
+                    raise SceneError(f"'{name}' has {len(code)} rows, '{first}' has {len(other)}")
+            check_range(code, f"'{name}'", len(allowed), f"({', '.join(allowed)})")
             codes[name] = code.numpy()
         return codes
 
@@ -191,11 +139,6 @@ class Stage:
         for name in names:
             index = index * len(self.variables[name]) + codes[name]
         return np.asarray(index)
-
-
-def describe(x: Tensor) -> str:
-    """A tensor's type and shape in words, for error messages."""
-    return f"{str(x.dtype).removeprefix('torch.')} {list(x.shape)}"
 
 
 @cache
@@ -214,13 +157,21 @@ def render(values: Mapping[str, Tensor]) -> Tensor:
 
 
 def check_world(world: World) -> None:
-    """Raise `SceneError` unless each visible variable of the world can be drawn with its values."""
-    for name in world.visible:
-        drawn, values = stage().variables.get(name), world.variables[name].values
-        if drawn is None:
-            raise SceneError(f"world '{world.name}': '{name}' is in the image but can't be drawn")
-        if values != drawn:
-            raise SceneError(f"world '{world.name}': '{name}' is {values}, drawn are {drawn}")
+    """Raise `SceneError` unless the course's stage can draw the world.
+
+    Each visible variable has to be one that is drawn, with the same values in the same order; and
+    no hidden variable may go by the name of one that is drawn.
+    """
+    for name, variable in world.variables.items():
+        drawn, where = stage().variables.get(name), f"world '{world.name}': '{name}'"
+        if variable.in_image and drawn is None:
+            names = ", ".join(stage().variables)
+            raise SceneError(f"{where} is in the image but can't be drawn; these can: {names}")
+        if variable.in_image and variable.values != drawn:
+            found = ", ".join(variable.values)
+            raise SceneError(f"{where} should have the values {', '.join(drawn)}; found {found}")
+        if not variable.in_image and drawn is not None:
+            raise SceneError(f"{where} is hidden, but a variable of that name is drawn")
 
 
 def style_of(world: World) -> dict[str, tuple[str, ...]]:
@@ -235,15 +186,22 @@ def sample_uniform(
 
     Bit-exact for a seed on every machine: one raw 64-bit integer per row, reduced modulo the number
     of combinations (the bias, below 2**-40 for any variables drawn here, can't be noticed).
+    Raises SceneError where `n` or `seed` isn't a whole number from 0.
     """
-    shape = [len(values) for values in variables.values()]
-    raw = np.random.PCG64(seed).random_raw(n) % np.uint64(prod(shape))
+    n, seed = whole_number(n, "n"), whole_number(seed, "seed")
+    combinations = prod(len(values) for values in variables.values())
+    raw = np.random.PCG64(seed).random_raw(n) % np.uint64(combinations)
     return unflatten(variables, torch.from_numpy(raw.astype(np.int64)))
 
 
 def unflatten(variables: Mapping[str, tuple[str, ...]], index: Tensor) -> dict[str, Tensor]:
-    """Row-major index -> ``{name: LongTensor}``: with ``arange(prod)``, every combination once."""
+    """Row-major index -> ``{name: LongTensor}``: with ``arange(prod)``, every combination once.
+
+    Raises SceneError where the index isn't an integer tensor, or counts beyond the combinations.
+    """
     shape = [len(values) for values in variables.values()]
+    index = integers(index, "index")
+    check_range(index, "index", prod(shape))
     return dict(zip(variables, torch.unravel_index(index, shape), strict=True))
 
 
@@ -251,17 +209,42 @@ def unflatten(variables: Mapping[str, tuple[str, ...]], index: Tensor) -> dict[s
 
 
 def to_rgb(scenes: Tensor) -> Tensor:
-    """Palette indices ``uint8 [..., H, W]`` -> colours ``uint8 [..., H, W, 3]``."""
-    return stage().palette.rgb[scenes.long()]
+    """Palette indices ``uint8 [..., H, W]`` -> colours ``uint8 [..., H, W, 3]``.
+
+    Raises SceneError for what isn't an integer tensor, and for an index that is no colour's."""
+    index = integers(scenes, "scenes")
+    check_range(index, "scenes", len(stage().palette.rgb))
+    return stage().palette.rgb[index]
 
 
 def save_png(scene: Tensor, path: str | Path, zoom: int = 8) -> Path:
-    """Save one scene ``uint8 [H, W]`` as an indexed PNG, each pixel a square of ``zoom`` pixels."""
-    if scene.dim() != 2 or scene.dtype != torch.uint8:
+    """Save one scene ``uint8 [H, W]`` as an indexed PNG, each pixel a square of ``zoom`` pixels.
+
+    The file is there whole or not at all: it is written next to its place, then moved.
+
+    Raises:
+        SceneError: what isn't one scene, or has an index that is no colour's; a zoom that isn't a
+            whole number from 1; a name that doesn't end in ``.png``; a file that can't be written.
+    """
+    good = isinstance(scene, Tensor) and scene.dtype == torch.uint8 and scene.dim() == 2
+    if not good or not scene.numel():
         raise SceneError(f"expected one scene, uint8 [{HEIGHT}, {WIDTH}], found {describe(scene)}")
-    if zoom < 1:
-        raise SceneError(f"zoom is a whole number from 1, found {zoom}")
-    image = Image.fromarray(scene.numpy().repeat(zoom, 0).repeat(zoom, 1), mode="P")
-    image.putpalette(stage().palette.rgb.flatten().tolist())
-    image.save(path, optimize=True)
-    return Path(path)
+    colours = stage().palette.rgb
+    check_range(scene, "scene", len(colours))
+    zoom = whole_number(zoom, "zoom", 1)
+    if not isinstance(path, str | os.PathLike) or Path(path).suffix.lower() != ".png":
+        raise SceneError(f"expected a file name that ends in .png, found {str(path)!r}")
+    image = Image.fromarray(scene.numpy().repeat(zoom, 0).repeat(zoom, 1))
+    image.putpalette(colours.flatten().tolist())
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        image.save(temporary, "PNG", optimize=True)
+        os.replace(temporary, path)
+    except (OSError, ValueError) as error:  # ValueError: a character that no name may have
+        why = getattr(error, "strerror", None) or error
+        raise SceneError(f"{path}: can't be written: {why}") from error
+    finally:
+        with suppress(OSError, ValueError):  # moved by now, or never made
+            temporary.unlink()
+    return path

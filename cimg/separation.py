@@ -73,7 +73,8 @@ def backdoor_sets(
     """All minimal back-door sets for the effect of `cause` on `effect`, among the visible
     variables or among `candidates`. [frozenset()]: no adjustment is needed; []: none will do.
 
-    Z is one if no member descends from the cause and Z blocks every path into the cause. Then
+    Z is one if no member descends from the cause and Z blocks every path between the two that
+    begins with an arrow into the cause. Then, where every z can occur with the cause,
     P(effect | do(cause)) = sum over z of P(effect | cause, z) P(z).
     Minimal sets are the minimal separators of a moral graph (van der Zander et al. 2014), listed
     one from the other as in Shen and Liang 1997. Raises WorldError beyond 10,000 of them.

@@ -63,8 +63,8 @@ def graph(
     roles = {"given": given, "do": do, "cut": cut, "highlight": marked}
     kinds = {x: {k for k in roles if x in roles[k]} for x in [*nodes, *nodes.edges]}
     for n in nodes:
-        hidden = n in world.hidden and world.visible
-        kinds[n].add(n if n not in world.variables else "hidden" if hidden else "drawn")
+        kind = "drawn" if n in world.visible else "hidden" if world.visible else "plain"
+        kinds[n].add(kind if n in world.variables else n)
     for n in drawn:
         kinds[n, "picture"].add("drawing")
     lines = {n: _label(n, given, do) for n in nodes}

@@ -199,10 +199,10 @@ class World:
         """`n` independent rows of all variables by ancestral sampling: a dict of int64 tensors [n].
 
         `do` fixes variables and cuts the arrows into them. The same seed gives the same rows on
-        every machine, and the first rows of a longer draw are those of a shorter one. (What one
-        seed gives with and without `do` is no pair of fact and counterfactual: nobody chose a
-        coupling. See `cimg.counterfactual`.) Raises WorldError for a bad size, seed, name or
-        value."""
+        every machine, and the first rows of a longer draw are those of a shorter one. (With
+        and without `do`, one seed gives monotone twins, row by row: a coupling that comes with how
+        rows are drawn and that nobody chose. To choose one, see `cimg.counterfactual`.) Raises
+        WorldError for a bad size, seed, name or value."""
         n, seed = whole(n, "n"), whole(seed, "seed")
         drawn = self._sampler.draw(n, seed, self.encode(do or {}))
         return {name: torch.from_numpy(codes) for name, codes in drawn.items()}

@@ -1,0 +1,191 @@
+"""How far from the truth: an exact oracle that reads scenes back, and the measures of the course.
+
+The renderer is ours, so that every picture asked for has a right answer, pixel by pixel.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cimg.data import draw, draw_evenly, held_out
+from cimg.query import probability
+from cimg.scene import FOOT, HALF, HEIGHT, ROLES, TOP, WIDTH, render, stage, unflatten
+from cimg.sprites import TRANSPARENT
+from cimg.vae import CausalVAE, check_scenes
+
+TEST_SEED = 1_000_000  # training and tuning use seeds below
+SKY = ("sky", "sun", "hills")
+
+
+# ── The oracle ──────────────────────────────────────────────────────────────────────────────────
+
+
+def hot(pictures: Tensor, colours: int) -> Tensor:
+    """One-hot pixels, flat: ``[n, ...] -> float [n, pixels * colours]``."""
+    return F.one_hot(pictures.flatten(1).long(), colours).flatten(1).float()
+
+
+@cache
+def _templates() -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """All backgrounds, the pixels that no character ever covers, and all views of each role."""
+    views = {role: torch.from_numpy(stage().figures(role)) for role in ROLES}
+    free = torch.ones(HEIGHT, WIDTH, dtype=torch.bool)
+    for view, half in zip(views.values(), (slice(HALF), slice(HALF, WIDTH)), strict=True):
+        free[TOP:FOOT, half] = (view == TRANSPARENT).all(0)
+    return torch.from_numpy(stage().backgrounds), free, views
+
+
+def read_back(scenes: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """The labels and style of the nearest scene that the renderer could draw, found by parts: the
+    background from pixels that no character covers, then each character against it.
+
+    Args:
+        scenes: ``uint8 [n, HEIGHT, WIDTH]``.
+
+    Returns:
+        Values of all drawn variables, ``int64 [n]`` each, and the number of pixels in which the
+        scene differs from their picture, ``int64 [n]``: 0 for a true scene.
+    """
+    check_scenes(scenes)
+    backgrounds, free, views = _templates()
+    colours, variables = len(stage().palette.names), stage().variables
+    matches = hot(scenes[:, free], colours) @ hot(backgrounds[:, free], colours).T
+    best = matches.argmax(1)
+    found = unflatten({name: variables[name] for name in SKY}, best)
+    behind = scenes == backgrounds[best]
+    for role, half in zip(ROLES, (slice(HALF), slice(HALF, WIDTH)), strict=True):
+        view = views[role]
+        own = hot(view, colours + 1).unflatten(1, (-1, colours + 1))[..., :colours].flatten(1)
+        matches = hot(scenes[:, TOP:FOOT, half], colours) @ own.T
+        clear = (view == TRANSPARENT).flatten(1).float()
+        matches += behind[:, TOP:FOOT, half].flatten(1).float() @ clear.T
+        names = (f"{role}_character", f"{role}_type", ROLES[role], f"{role}_distance")
+        found |= unflatten({name: variables[name] for name in names}, matches.argmax(1))
+    return found, (render(found) != scenes).flatten(1).sum(1)
+
+
+# ── Measures ────────────────────────────────────────────────────────────────────────────────────
+
+
+def same(pictures: Tensor, truth: Tensor) -> tuple[float, float]:
+    """Share of pictures identical to the truth, and share of identical pixels."""
+    equal = pictures == truth
+    return float(equal.flatten(1).all(1).float().mean()), float(equal.double().mean())
+
+
+def agree(found: Mapping[str, Tensor], values: Mapping[str, Tensor], names) -> float:
+    """Share of rows in which all of these variables agree."""
+    return float(torch.stack([found[k] == values[k] for k in names]).all(0).float().mean())
+
+
+@dataclass(frozen=True)
+class Counterfactuals:
+    """True counterfactual pictures with the model's: the same style, other labels."""
+
+    fact: Tensor
+    values: dict[str, Tensor]
+    truth: Tensor
+    wanted: dict[str, Tensor]
+    drawn: Tensor
+
+
+def counterfactuals(
+    model: CausalVAE, n: int = 1000, seed: int = TEST_SEED, keep: Tensor | None = None
+) -> Counterfactuals:
+    """Encode ``n`` fresh scenes of the world, decode them with new labels drawn evenly.
+
+    Args:
+        keep: combinations of labels to draw from, ``bool [combinations]``; all by default.
+    """
+    fact, values = draw(model.world, n, seed)
+    _, new = draw_evenly(model.world, n, seed + 1, keep)
+    wanted = values | {name: new[name] for name in model.world.visible}
+    z, _ = model.encode(fact, values)
+    return Counterfactuals(fact, values, render(wanted), wanted, model.decode(z, wanted))
+
+
+def score_counterfactuals(
+    model: CausalVAE, n: int = 1000, seed: int = TEST_SEED, keep: Tensor | None = None
+) -> dict[str, float]:
+    """Counterfactual pictures against the true ones, as shares from 0 to 1."""
+    cf = counterfactuals(model, n, seed, keep)
+    images, pixels = same(cf.drawn, cf.truth)
+    found, _ = read_back(cf.drawn)
+    alike = cf.fact == cf.truth
+    style = [name for name in stage().variables if name not in model.world.variables]
+    return {
+        "identical images": images,
+        "identical pixels": pixels,
+        "labels read back": agree(found, cf.wanted, model.world.visible),
+        "style kept": agree(found, cf.values, style),
+        "untouched pixels kept": float((cf.drawn == cf.fact)[alike].double().mean()),
+    }
+
+
+def score_reading(model: CausalVAE, n: int = 1000, seed: int = TEST_SEED) -> float:
+    """Share of clean scenes of which the model reads every label right."""
+    scenes, values = draw(model.world, n, seed)
+    found = {name: probs.argmax(1) for name, probs in model.read(scenes).items()}
+    return agree(found, values, model.world.visible)
+
+
+def score_repetition(
+    model: CausalVAE, n: int = 1000, seed: int = TEST_SEED, times: int = 10
+) -> dict[str, float]:
+    """Composition (``times`` null interventions in a row) and reversibility (there and back):
+    shares of pictures identical to the first (Monteiro et al. 2023)."""
+    cf = counterfactuals(model, n, seed)
+    scenes = cf.fact
+    for _ in range(times):
+        scenes = model.decode(model.encode(scenes, cf.values)[0], cf.values)
+    back = model.decode(model.encode(cf.drawn, cf.wanted)[0], cf.values)
+    return {"composition": same(scenes, cf.fact)[0], "reversibility": same(back, cf.fact)[0]}
+
+
+def score_prior(model: CausalVAE, n: int = 1000, seed: int = TEST_SEED) -> dict[str, float]:
+    """Pictures with labels given and style drawn by the model: could the renderer draw them?"""
+    _, values = draw_evenly(model.world, n, seed + 2)
+    found, wrong = read_back(model.decode(model.sample_style(n, seed), values))
+    labels = agree(found, values, model.world.visible)
+    return {"renderable": float((wrong == 0).float().mean()), "labels read back": labels}
+
+
+def total_variation(p: Tensor, q: Tensor) -> float:
+    """Half the sum of absolute differences of two distributions of one shape."""
+    return float((p - q).abs().sum() / 2)
+
+
+def score_doing(
+    model: CausalVAE, action: str = "attack", n: int = 10_000, seed: int = TEST_SEED
+) -> float:
+    """Total variation between (action, reaction) as read from ``n`` pictures drawn under
+    ``do(action)`` and the exact distribution. A perfect sampler's is not 0: it has n draws."""
+    from cimg.imagine import do
+
+    names = ("action", "reaction")
+    exact = probability(model.world, "reaction", do={"action": action})
+    counts = torch.zeros(len(stage().variables["action"]), len(exact), dtype=torch.float64)
+    for i in range(0, n, 1000):
+        found, _ = read_back(do(model, {"action": action}, min(1000, n - i), seed + i).scenes)
+        cell = tuple(found[name] for name in names)
+        counts.index_put_(cell, torch.ones(len(cell[0]), dtype=torch.float64), accumulate=True)
+    joint = torch.zeros_like(counts)
+    joint[model.world.encode({"action": action})["action"]] = exact
+    return total_variation(counts / n, joint)
+
+
+def score_card(model: CausalVAE, share_held_out: float, n: int = 1000) -> dict[str, float]:
+    """Every measure in one flat table; shares from 0 to 1."""
+    unseen = held_out(model.world, share_held_out)
+    card = {f"counterfactual: {k}": v for k, v in score_counterfactuals(model, n).items()}
+    if unseen.any():
+        scores = score_counterfactuals(model, n, keep=unseen)
+        card |= {f"labels never seen together: {k}": v for k, v in scores.items()}
+    card |= {f"style drawn: {k}": v for k, v in score_prior(model, n).items()}
+    card |= {"do(action = attack): total variation": score_doing(model)}
+    card |= score_repetition(model, n)
+    return card | {"all labels read": score_reading(model, n)}

@@ -1,0 +1,251 @@
+# ---
+# title: Start here
+# question: How would this image look, had the action been an attack?
+# objectives:
+#   - ask a picture what would have been, and compare the answer with the truth
+#   - tell seeing, doing and imagining apart by the question they answer
+#   - explain why changing one label in a picture is not enough
+#   - play with the model until it surprises you
+# minutes: {running: 1, exercises: 8}
+# need: Python, and that you once trained a small network; no causal inference
+# built: nothing yet. You will have asked the question that the whole course answers
+# key_ideas:
+#   - "**Three rungs.** Seeing asks what goes along with what; doing asks what follows from what we change; imagining asks how *this* would have gone otherwise. No rung answers the question of the one above."
+#   - "**Abduct, act, predict.** To imagine, first find out all that was behind this picture, then change one thing, then let everything that follows from it follow."
+#   - "**There is a right answer here.** We own the renderer and the tables, so that every picture and every probability can be held against the true one."
+# mistakes:
+#   - "**Painting over.** Swapping the one label and keeping all the others keeps the reaction too, although the action is its cause."
+#   - "**Taking a new picture for an answer.** A picture in which some other pair fights somewhere else says what attacks look like, not how this one would have gone."
+#   - "**Certainty where there is none.** One scene leaves several reactions open; an honest answer carries a probability, and says what was assumed to get it."
+# quiz:
+#   - ask: "A friend sorts 1,000 pictures, keeps those with an attack, and counts how many reactors die. Which rung is that?"
+#     options: [seeing, doing, imagining]
+#     answer: a
+#     why: "Nothing was changed; pictures were only looked at and picked out. That is conditioning."
+#   - ask: "\"This golem was taunted and flinched. Would it have died, had it been attacked?\" Which rung is that?"
+#     options: [seeing, doing, imagining]
+#     answer: c
+#     why: "The question is about this golem, in the situation in which it did flinch, and about what did not happen."
+#   - ask: Why do the sky and the hills stay as they are in the answer?
+#     options: [the network copies pixels, "no arrow leads from the action to them", they are drawn last]
+#     answer: b
+#     why: "What doesn't follow from the action isn't changed by changing the action. The model abducts the style and draws with it again."
+# ---
+
+# %% [markdown]
+# ## A picture, and a question
+#
+# Two characters meet. One acts, the other reacts. Here is one such meeting, drawn by the program that
+# draws them all.
+
+# %%
+import torch
+
+import cimg
+from cimg import show
+from cimg.imagine import do, imagine, see
+from cimg.scene import stage
+
+names = {
+    "actor_character": "satyr", "actor_type": "type2", "action": "taunt",
+    "reactor_character": "golem", "reactor_type": "type1", "reaction": "hurt",
+    "sky": "dusk", "sun": "2", "hills": "round", "actor_distance": "1", "reactor_distance": "1",
+}
+values = {k: torch.tensor([stage().variables[k].index(v)]) for k, v in names.items()}
+scene = cimg.render(values)
+show.scenes(scene, ["a satyr taunts, a golem is hurt"], zoom=8)
+
+# %% [markdown]
+# The satyr on the left, with shield and spear, raises its arms and taunts. The moss golem on the right
+# recoils: it is hurt. (Insults cut deep among golems.)
+#
+# Now the question that this course is about: **how would this image look, had the action been an attack?**
+#
+# Take ten seconds and picture it. What has to change? What has to stay?
+
+# %% [markdown]
+# ## The answer
+#
+# The model that comes with the course gets nothing but the pixels. Let us ask.
+
+# %%
+model = cimg.load("duel")
+answer = imagine(model, scene[0], {"action": "attack"}, n=1, seed=1)
+show.scenes(
+    torch.cat([scene, answer.scenes]), ["this scene", "had the action been an attack"],
+    zoom=6, digest=False,
+)
+
+# %% [markdown]
+# Look closely. The satyr strikes. Its shield, the golem's moss, the place where each of them stands, the
+# sun, the hills: all of it is as it was. It is *this* scene, in another course of events.
+#
+# The golem may look different as well, or it may not: that was for the model to say, not for us. The action
+# is a cause of the reaction, so changing the action may change the reaction.
+
+# %% [markdown]
+# ## Is it right?
+#
+# With photographs we could only say that the answer "looks plausible". Here the renderer can draw the truth:
+# the same style, the same characters, the action `attack`, and the reaction that the model arrived at.
+
+# %%
+truth = cimg.render(values | {k: answer.values[k] for k in model.world.visible})
+differ = answer.scenes != truth
+assert differ.double().mean() < 0.001
+print(f"pixels that differ from the true picture: ≈ {int(differ.sum())} of {differ.numel()}")
+
+# %% [markdown]
+# And the reaction? Whoever knows the world's tables can compute how probable each one would have been, had
+# the action been an attack, given all that was seen (notebook 06 shows how, and what has to be assumed).
+
+# %%
+seen = {k: names[k] for k in model.world.visible}
+exact = cimg.probability_had(model.world, "reaction", seen, {"action": "attack"})
+many = imagine(model, scene[0], {"action": "attack"}, n=2000, seed=0).values["reaction"]
+share = many.bincount(minlength=4).double() / 2000
+assert (share - exact).abs().max() < 0.05
+show.distributions(
+    {"exact": exact, "2,000 answers of the model": share}, model.world.variables["reaction"].values,
+    title="The reaction, had the action been an attack",
+)
+
+# %% [markdown]
+# So there is no single answer to the question, there is a distribution, and the picture above is one draw
+# from it. A picture can't tell everything about the one who is in it: how strong this golem is isn't drawn.
+# The model knows that it doesn't know.
+
+# %% [markdown]
+# ## Three questions that sound alike
+#
+# Judea Pearl sorts causal questions onto three rungs. The same words, "the action is an attack", mean three
+# different things on them:
+#
+# 1. **Seeing.** *We come upon pictures in which there is an attack. What do they look like?* Whoever attacks
+#    is likely to be someone who attacks often: what we see tells us about the actor, too.
+# 2. **Doing.** *We make every actor attack. What will we see?* Now the attack tells nothing about the actor:
+#    it wasn't the actor's idea.
+# 3. **Imagining.** *This satyr taunted this golem. Had it attacked instead, how would this very picture look?*
+
+# %%
+attack = {"action": "attack"}
+show.rungs(
+    see(model, attack, n=4, seed=3).scenes,
+    do(model, attack, n=4, seed=4).scenes,
+    imagine(model, scene[0], attack, n=4, seed=1).scenes,
+    scene=scene[0], digest=False,
+)
+
+# %% [markdown]
+# In the first two panels there are other characters under other skies: they answer questions about pictures
+# in general. Only the third is about the picture above. This figure will come back, and by notebook 09 you
+# will have built every part of it.
+#
+# What tells seeing from doing? Not the pictures one by one, but who is in them, and how often:
+
+# %%
+types = ["actor_character", "actor_attack"]
+seeing = cimg.probability(model.world, types, given=attack)
+doing = cimg.probability(model.world, types, do=attack)
+show.table(
+    [[c, a, seeing[i, j].item(), doing[i, j].item()]
+     for i, c in enumerate(("satyr", "golem")) for j, a in enumerate(("low", "high"))],
+    ["actor", "actor's attack skill", "seen to attack", "made to attack"],
+)
+
+# %% [markdown]
+# Those who are *seen* to attack are more often good at it. Those who are *made* to attack are just anybody.
+#
+# And the reaction? In this world it is distributed alike on both rungs, because nothing but the action
+# itself connects the actor with the reaction. That is a fact about the duel, not a law: in notebook 05 you
+# will meet a world where seeing and doing contradict each other.
+
+# %%
+seen_reaction = cimg.probability(model.world, "reaction", given=attack)
+done_reaction = cimg.probability(model.world, "reaction", do=attack)
+assert (seen_reaction - done_reaction).abs().max() < 1e-12
+show.distributions(
+    {"seeing": seen_reaction, "doing": done_reaction, "imagining (this scene)": exact},
+    model.world.variables["reaction"].values, title="An attack, on three rungs: the reaction",
+)
+
+# %% [markdown]
+# Imagining differs from both, because it is about this golem, which a mere taunt has hurt.
+#
+# A network that was trained to draw pictures *given* the action, a conditional generator, answers the first
+# question. It has no way to find out what was behind this picture, so it can't answer the third. Notebook 10
+# puts that to the test.
+
+# %% [markdown]
+# ## Your turn
+#
+# Choose a scene, a variable and a value. Left: the scene. Middle: the model's answer, the likeliest one.
+# Right: the truth. Pixels in which the two differ would be outlined in yellow.
+
+# %%
+from cimg.explorer import Explorer
+
+Explorer(model)
+
+# %% [markdown]
+# Nothing to click here? Then this page is a reading copy, without Python behind it. Run the notebook with
+# `make lab`, or change the three values below.
+
+# %%
+from cimg.explorer import ask
+
+shown = ask(model, 7, "reactor_character", "satyr")
+shown.picture
+
+# %%
+print("≈", shown.sentence)
+assert "had reactor_character been satyr" in shown.sentence.lower()
+
+# %% [markdown]
+# ### Exercise 1: which rung?
+#
+# Write 1 (seeing), 2 (doing) or 3 (imagining) for each question.
+#
+# * a: "We drill every satyr to attack. How many golems will die?"
+# * b: "Among the scenes with a dead golem, how many have an attacking satyr?"
+# * c: "This golem died of an attack. Would it be alive, had the satyr only taunted it?"
+
+# %%
+# <solution>
+rungs = {"a": 2, "b": 1, "c": 3}
+# <stub>
+# rungs = {"a": ..., "b": ..., "c": ...}  # your answers: 1, 2 or 3
+# </solution>
+print(rungs if ... not in rungs.values() else "not done yet")
+
+# %% [markdown] tags=["solution"]
+# *a* changes something for everybody and looks ahead: doing. *b* only sorts what there is: seeing, and from
+# the effect back to the cause at that. *c* asks of one individual, whose fate is known, what would have been.
+
+# %% [markdown]
+# ### Exercise 2: ask a question of your own
+#
+# How would the scene look, had the action been a walk? Predict the reaction first (walking past somebody is
+# not very exciting), then ask the model for one picture.
+
+# %%
+# <solution>
+mine = imagine(model, scene[0], {"action": "walk"}, n=1, seed=0)
+# <stub>
+# mine = None  # your code: imagine(...)
+# </solution>
+if mine is None:
+    print("not done yet")
+else:
+    print("reaction:", model.world.describe(mine.values)["reaction"])
+
+# %% [markdown]
+# ## How the course works
+#
+# * Notebooks 01 to 03 build the world: pictures, graph, program. 04 to 06 climb the three rungs on labels.
+#   07 to 09 teach a network to draw, and take the rungs to pictures. 10 to 12 go further. The
+#   [contents](../README.md) list those that are there.
+# * Each notebook is read from top to bottom and runs in under a minute. Exercises have worked solutions in
+#   the copy that the header links to. Try first: ten minutes of trying are worth an hour of reading.
+# * Whatever the model says is put beside the truth. When you read a number, ask how far from it that is.
+# * Something doesn't work? `make doctor` checks this machine and says what to do.
