@@ -92,9 +92,10 @@ def sentence(
     what = f"Had {variable} been {value}"
     if names[variable][seen[variable]] == value:
         what += " (as it was)"
-    follows = "; ".join(changed) if changed else "nothing else would have changed"
-    pixels = "pixel for pixel the true picture" if not wrong else f"{wrong} pixels off the truth"
-    return f"{what}: {follows} (probability {probability:.2f}); {pixels}."
+    follows = ", ".join(changed) if changed else "nothing else would have changed"
+    off = f"{wrong} pixel{'s' * (wrong > 1)} off the truth"
+    pixels = off if wrong else "pixel for pixel the true picture"
+    return f"{what}: most probably {follows} (probability {probability:.2f}); {pixels}."
 
 
 def html(shown: Shown) -> str:

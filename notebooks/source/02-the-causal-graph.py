@@ -57,7 +57,7 @@ Q = namedtuple("Q", "target value cause pair given", defaults=[{}])  # a questio
 
 # %%
 def counted(q):
-    """The share of rows with target = value, for two values of the cause; how far apart they are."""
+    """The share of rows with target = value for two values of the cause; how far apart they are."""
     hits, groups = rows[q.target] == duel.encode({q.target: q.value})[q.target], []
     for x in q.pair:
         codes = duel.encode({**q.given, q.cause: x})
@@ -142,8 +142,8 @@ show.graph(duel, style=True)
 # %%
 actor, reactor = list(duel.variables)[:5], list(duel.variables)[5:10]
 claims = {
-    "who acts works only through abilities": product(actor[:2], ["action"]),
-    "who reacts works only through abilities": product(reactor[:2], ["reaction"]),
+    "what the actor is works only through abilities": product(actor[:2], ["action"]),
+    "the same for the reactor": product(reactor[:2], ["reaction"]),
     "no ability makes another": [*combinations(actor[2:], 2), *combinations(reactor[2:], 2)],
     "the actor doesn't look whom it faces": product(reactor, ["action"]),
     "the reactor feels what is done, not who does it": product(actor, ["reaction"]),
@@ -156,7 +156,7 @@ show.table([[len(family), claim] for claim, family in claims.items()], ["pairs",
 
 # %% [markdown]
 # Now object, as a game designer would! *"A strong actor's attack surely hits harder."* Not in the duel: there, strength
-# decides *whether* it attacks. *"Nobody attacks a golem that big."* In the duel they do. Here the claims hold because
+# bears on *whether* it attacks. *"Nobody attacks a golem that big."* In the duel they do. Here the claims hold because
 # the world is built to them. In your own data each one is a bet.
 #
 # ## The graph as a product
@@ -277,8 +277,8 @@ for q, guess in zip(questions, guesses, strict=True):
 # %% [markdown]
 # ## What data can test
 #
-# Every separation is a promise that data could break: two shares that should be equal. **By hand.** Count both, as in the
-# puzzle.
+# Every separation is a promise that data could break: among other things, two shares must be equal. **By hand.** Count both,
+# as in the puzzle.
 
 # %%
 types, lines = ("type1", "type2"), []
@@ -295,7 +295,7 @@ for q in (
 show.table(lines, [*HEAD, "apart, exactly", "promise"])
 
 # %% [markdown]
-# The three promises hold. The fourth pair, to which nothing was promised, is further apart than chance goes. The last is a
+# Nothing speaks against the three promises. The fourth pair, to which nothing was promised, is further apart than chance goes. The last is a
 # surprise: there *is* an arrow from character to type, and no difference. Satyrs and golems come in the same types,
 # equally often. An arrow allows; its table may decline.
 #
@@ -319,7 +319,7 @@ show.table(lines, ["story", "P(die | action = attack)", "P(die | do(action = att
 #
 # More variables can help, for colliders leave a trace. Two graphs make the same promises exactly if they join the same pairs and
 # have the same colliders with unjoined causes (Verma and Pearl, 1990). To read arrows off data, though, one must trust that
-# no independence is an accident, like the last line above.
+# no independence is an accident, such as that of character and type.
 #
 # ## Three ways to draw a wrong graph
 #

@@ -36,9 +36,9 @@
 # ---
 
 # %% [markdown]
-# ## A puzzle: which world is broken?
+# ## A puzzle: how would you find out?
 #
-# The second world below has a slip in one table: two axes have changed places. Four scenes from each.
+# One line from now, the duel gets a twin with a slip in one table: two axes have changed places. Four scenes from each.
 
 # %%
 import time
@@ -70,8 +70,8 @@ for world, seed in (duel, 11), (slipped, 12):
 show.scenes(torch.cat(pictures), ["duel"] * 4 + ["slipped"] * 4, columns=4, zoom=3)
 
 # %% [markdown]
-# Nothing to see: both draw fine scenes, both passed every validation when they were made. I have told you which is
-# broken. How would you find out if I hadn't?
+# Nothing to see. Both worlds draw fine scenes, and both passed every validation when they were made. I have told you which one
+# is broken. How would you find out if I hadn't?
 #
 # ## A table, and how to read it
 #
@@ -109,12 +109,14 @@ style = scene.sample_uniform(scene.style_of(duel), 1, seed=7)
 show.scenes(scene.render(one | style), zoom=6)
 
 # %% [markdown]
-# Twelve rows, twelve darts, one duel; the style is drawn the same way, evenly. All that is random sits in the darts:
-# the same darts give the same duel. Remember the darts. Notebook 06 will need them.
+# Twelve rows, twelve darts, one duel; and the style, drawn the same way, evenly. Look how each row depends on what was drawn above
+# it. Start with the reaction, and Python stops with a `KeyError`: nobody has decided the action yet.
+#
+# All that is random sits in the darts: the same darts give the same duel. Remember them. Notebook 06 will need them.
 #
 # ## Ten thousand at once
 #
-# A loop over rows is slow. But a table can be indexed by whole tensors: `cpt[strength, defense, attack]` with three
+# A loop over duels is slow. But a table can be indexed by whole tensors: `cpt[strength, defense, attack]` with three
 # tensors of length n is n rows. The loop over *variables* stays; the loop over duels is gone.
 
 # %%
@@ -161,10 +163,10 @@ print(f"log probability of this run: ≈ {trace.log_prob_sum():.3f}, exactly: �
 
 # %% [markdown]
 # A **trace** is the record of one run: what was drawn at each site, and how probable it was. The graph hasn't gone
-# anywhere: a variable's line mentions its parents, and nothing else. (Values differ from machine to machine; `cimg`'s own
-# `World.sample` gives the same rows everywhere.)
+# anywhere: a variable's line mentions its parents, and nothing else. (The values may differ from machine to machine; those of
+# `cimg`'s own `World.sample` never do.)
 #
-# To draw many duels, put the *same* program into a **plate**.
+# To draw many duels, run the *same* program inside a **plate**.
 
 # %%
 start = time.perf_counter()
@@ -178,13 +180,13 @@ print(f"{len(actions):,} actions in one run")
 print(f"Duels per second, loop and plate, on this machine: {loop:,.0f} and {plate:,.0f}")
 
 # %% [markdown]
-# The plate runs the program once, with tensors. It is also a claim: the rows are *independent*; no duel listens to
-# another.
+# The plate runs the program once, with tensors: each site draws n values, and picks n rows. It is also a claim: the rows are
+# *independent*. No duel listens to another.
 #
 # ### Exercise 1: the reactor's half
 #
-# Write it as the actor's was written. Mind the order of the reaction's parents: `duel.variables["reaction"].parents`. (Compare with: the two
-# lines should differ by no more than 0.02.)
+# Write it as the actor's was written. Mind the order of the reaction's parents: `duel.variables["reaction"].parents`. (Compare with: drawn and
+# exact shares, at most 0.02 apart.)
 
 # %%
 def reactor(action):
@@ -208,8 +210,22 @@ else:
     print("drawn:", *(f"≈ {p:.3f}" for p in share), "  exact:", *(f"{p:.3f}" for p in exact))
 
 # %% [markdown]
-# `duel.program(n)` is the whole world as such a program: one site per variable, in a plate of n. Ten thousand
-# duels, then ten thousand pictures.
+# ## Any world, one program
+#
+# Your two halves name their variables. A program for *any* world needs only the loop that you know:
+#
+# ```python
+# def program():
+#     values = {}
+#     with pyro.plate("rows", n):
+#         for v in world.variables.values():
+#             row = v.cpt[tuple(values[parent] for parent in v.parents)]
+#             values[v.name] = pyro.sample(v.name, Categorical(row))
+#     return values
+# ```
+#
+# That is `world.program(n)`. (It takes one more care: it passes logarithms, since `Categorical` turns a probability of 0 into a
+# tiny one.) Ten thousand duels, then ten thousand pictures:
 
 # %%
 piled = duel.program(10_000)()
@@ -218,7 +234,10 @@ scenes = scene.render(piled | style)
 show.scenes(scenes[:8], columns=4, zoom=3, digest=False, title="The first eight of ten thousand")
 
 # %% [markdown]
-# Ask `len(scenes)` if you don't believe it.
+# Where the actor walks by, the reactor nearly always stands idle; where it doesn't, anything may happen. Find one of each.
+#
+# And a program is more than a pile of rows. Fix a site and infer the others: that is *seeing*, notebook 04. Rewrite one
+# line: that is *doing*, notebook 05. Keep the darts: *imagining*, 06.
 #
 # ## Are they right? Samples against exact probabilities
 #
@@ -234,9 +253,9 @@ bars = {"10,000 drawn by hand": share, "exact": exact}
 show.distributions(bars, action.values, errors={"10,000 drawn by hand": error}, digits=3)
 
 # %% [markdown]
-# **With `cimg`.** `probability(duel, "action")` is the same to the last digit. The bars differ a little, as they must: a share of
-# n rows strays from p by about one **standard error**, √(p(1−p)/n), the whisker. So count distances in
-# standard errors. Up to 3 is chance, among a few dozen comparisons; 5 hardly ever is.
+# **With `cimg`.** `probability(duel, "action")` says the same; the cell asserts it. The bars differ a little, as they must: a share
+# of n rows strays from p by about one **standard error**, √(p(1−p)/n), the whisker. So count distances in standard
+# errors. Among a few dozen comparisons the largest is often 2 or 3 by chance alone, and hardly ever 5.
 
 # %%
 def farthest(rows, p, names):
@@ -255,7 +274,7 @@ assert margins(rows, duel) < 4 and margins(piled, duel) < 5
 print(f"by hand: {margins(rows, duel):.1f}, in Pyro: ≈ {margins(piled, duel):.1f}")
 
 # %% [markdown]
-# Both samplers pass.
+# The farthest of all shares, for twelve variables: both samplers pass.
 #
 # ## Broken tables, and who finds them
 #
@@ -283,10 +302,10 @@ print("Pyro says nothing, and draws from", *(f"{p:.3f}" for p in Categorical(hea
 p, names = probability(duel, "action"), [*action.parents, "action"]
 few, many = slipped.sample(10_000, seed=5), slipped.sample(1_000_000, seed=5)
 lines = [
-    ["against its own exact answers", 1_000_000, margins(many, slipped)],
-    ["against the duel's P(action)", 10_000, farthest(few, p, ["action"])],
-    ["against the duel's P(action)", 1_000_000, farthest(many, p, ["action"])],
-    ["against the duel's action table, row by row", 10_000, farthest(few, action.cpt, names)],
+    ["against its own exact answers", "1,000,000", margins(many, slipped)],
+    ["against the duel's P(action)", "10,000", farthest(few, p, ["action"])],
+    ["against the duel's P(action)", "1,000,000", farthest(many, p, ["action"])],
+    ["against the duel's action table, row by row", "10,000", farthest(few, action.cpt, names)],
 ]
 assert lines[0][2] < 3 > lines[1][2] and lines[2][2] > 5 < lines[3][2]
 show.table(lines, ["check of the slipped world", "rows", "farthest, in standard errors"], digits=1)
@@ -295,9 +314,9 @@ show.table(lines, ["check of the slipped world", "rows", "farthest, in standard 
 # Read it line by line:
 #
 # - **Against itself**, a million rows find nothing. They agree with the tables that they were drawn from, slip and all. A check
-#   needs something *independent*: a story, a specification, the world's author.
-# - **The margin** of ten thousand rows passes too. Each row of the table is wrong, but averaged over all actors the
-#   errors nearly cancel. A hundred times as many rows do find it.
+#   needs something *independent*: a published number, a specification, the author's "strong and defenceless? It walks away".
+# - **The margin** P(action) of ten thousand rows passes too. Half of the table's rows are wrong (those where strength and
+#   defense differ), but averaged over all actors the errors nearly cancel. A hundred times as many rows do find it.
 # - **Row by row**, ten thousand are plenty. Look where it hurts, not at the average.
 #
 # **Caveat.** A check that passes has only failed to find a mistake of the size that it could have seen.
@@ -344,6 +363,6 @@ golems = troop(1_000)[0].double().mean()
 print("not done yet: all alike" if golems in (0, 1) else "satyrs and golems")
 
 # %% [markdown] tags=["solution"]
-# Outside the plate a site is drawn once, and all rows share it. Over many runs half of the troops are golems, so P(character) is right; but the rows
-# of one run aren't independent: they have a common cause. Sometimes that is what you mean (the same weather for all). Then it
-# belongs into the graph.
+# Outside the plate a site is drawn once, and all rows share it. Over many runs half of the troops are golems, so
+# P(character) is right; but the rows of one run aren't independent: they share a cause. Sometimes that is what you mean (one weather
+# for all). Here it isn't.

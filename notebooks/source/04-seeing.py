@@ -22,12 +22,12 @@
 #   - "**Trusting an answer from few kept rows.** Look at the standard error and the effective size first."
 # quiz:
 #   - ask: You see that the actor attacks, and nothing else. Which belief stays where it was?
-#     options: [the actor's attack is high, the reactor's defense is high, the reactor dies]
-#     answer: b
+#     options: [the actor's attack is high, the reactor dies, the reactor's defense is high]
+#     answer: c
 #     why: The only path to the reactor's abilities runs through the reaction, a collider, and the reaction wasn't seen.
 #   - ask: "`pyro.condition(program, data=seen)` is run forward, unweighted. What is the distribution of what is upstream of the seen sites?"
-#     options: [the posterior, the prior, uniform]
-#     answer: b
+#     options: [the prior, the posterior, uniform]
+#     answer: a
 #     why: "The sites upstream are drawn from their tables as if nothing had been seen; only their weights would tell."
 #   - ask: Evidence has probability one in a million. What does rejection do with 100,000 draws?
 #     options: [it answers exactly, it most likely keeps no row and has no answer, it answers with a small error]
@@ -247,7 +247,7 @@ for name, ask in METHODS.items():
 #
 # ### Exercise 2: which tool? (decide)
 #
-# A reactor drops dead because somebody *walked by*. What was its defense? Estimate how many of 100,000 rows
+# Somebody *walks by*, and the reactor drops dead. What was its defense? Estimate how many of 100,000 rows
 # rejection would keep (`log_evidence` knows log P(seen)), and name the method that you'd trust: `"rejection"` or
 # `"importance"`.
 
@@ -290,7 +290,7 @@ table = [[f"{k} = {v}", p({}, k), p(attack, k), p(attack | idle, k)] for k, v in
 show.table(table, ["P(…", "no evidence)", "attack)", "attack, idle)"], digits=4)
 
 # %% [markdown]
-# - **Up**, against the arrows: whoever attacks is probably good at it. Even the satyr gains.
+# - **Up**, against the arrows: whoever attacks is probably good at it; the satyrs' share grows a little too.
 # - **Down**, along the arrow: the reactor is likelier to die.
 # - **Across**: an attack alone says *nothing* about the reactor; the path is blocked at the reaction, where two
 #   arrows meet. Once the reaction is seen, the belief about the reactor's defense moves.

@@ -208,8 +208,8 @@ show.distributions(harm, ["attack", "taunt"], "Harm in the arena", digits=3, yla
 #
 # P(harm | do(action)) = Σ over z of P(harm | action, z) P(z), here with z = sky
 #
-# - **Assumptions.** Given z, no back-door path is open (we come to that). Under each z each action occurs. The
-#   photographs are independent draws.
+# - **Assumptions.** Given z, nothing leaks through the back door (we come to that). Under each z each action occurs.
+#   The photographs are independent draws.
 # - **Standard error.** Two sources of chance: who came to harm within each z, and how often each z came up.
 
 # %%
@@ -235,8 +235,7 @@ def adjusted(rows, contrast, by=()):
 EFFECT = {ATTACK: 1, TAUNT: -1}  # harm by attack minus harm by taunt
 for by in ([], ["sky"]):
     mean, error = adjusted(photos, EFFECT, by)
-    off = (mean - truth) / error
-    print(f"by {by}: {mean:+.3f} ± {error:.3f}; exact {truth:+.3f}, {off:+.1f} s.e. off")
+    print(f"by {by}: {mean:+.3f} ± {error:.3f}; exact {truth:+.3f}, {(mean - truth) / error:+.1f} s.e. off")
 runs = [adjusted(arena.sample(20_000, seed=s), EFFECT, ["sky"]) for s in range(200)]
 means, errors = (torch.stack(x) for x in zip(*runs, strict=True))
 covered = ((means - truth).abs() < 1.96 * errors).double().mean()
@@ -268,7 +267,7 @@ print("P(night | sky):", [float(probability(arena, "time", {"sky": s})[1]) for s
 # %% [markdown]
 # The graph says **no**: only the time blocks the path, and it isn't visible. The sky is merely an *effect* of the
 # time; holding it fixed leaves action ← time → reaction open. With other tables on the very same graph, adjusting
-# for the sky goes wrong.
+# for the sky goes wrong in general.
 #
 # It works here because of the last line: the sky shows the time **without fail**. To know the sky *is* to know the
 # time. That is knowledge about a table, not about the graph, and the photographs can't confirm it, as no time is
@@ -364,18 +363,17 @@ print(f"by sky and crowd: {mean:+.3f} ± {error:.3f}, exact {truth:+.3f}")
 #
 # ### Exercise 4: which sets? (decide before you run)
 #
-# For which of these does adjusting give the exact effect, as the sky never lies? `True` or `False` for each.
+# Adjusting for which of these gives the exact effect, +0.074 (the sky doesn't lie)? `True` or `False` for each.
 
 # %%
-SETS = (["sky"], ["actor_type"], ["sky", "actor_type"], ["crowd"])
-right = [None] * 4
+right = {"sky": None, "actor_type": None, "sky actor_type": None, "crowd": None}
 # <solution>
-right = [True, False, True, False]
+right = {"sky": True, "actor_type": False, "sky actor_type": True, "crowd": False}
 # <stub>
 # # right = ...  # your code
 # </solution>
-for by, said in zip(SETS, right, strict=True):
-    mean, error = adjusted(rows, EFFECT, by)
+for by, said in right.items():
+    mean, error = adjusted(rows, EFFECT, by.split())
     print(f"{by}: {said}; {mean:+.3f} ± {error:.3f}" if said is not None else "not done yet")
 
 # %% [markdown]
@@ -394,6 +392,6 @@ show.rungs(render({**seen, **styles[0]}), render({**made, **styles[1]}), scene=a
 # In the duel both panels' reactions follow one distribution; what differs is who attacks. (Both draws were picked so
 # that each reaction is there once.)
 #
-# **Caveat.** `do` answers for new scenes of the whole population: *any* two fighters, the actor made to attack. Fixing who they are
-# (`given` the characters and types) narrows the population, and still says nothing about *this* golem on *this* day,
-# whom the taunt has already hurt. That is the third rung.
+# **Caveat.** `do` answers for new scenes of the whole population: *any* two fighters, the actor made to attack.
+# Fixing who they are (`given` the characters and types) narrows the population, and still makes nothing of what we
+# know of *this* golem: it was taunted, and it is hurt. That is the third rung.
