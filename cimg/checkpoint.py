@@ -1,18 +1,20 @@
 """Weights on disk: tensors as safetensors, and all that they belong to as JSON beside them.
 
-Nothing is ever unpickled. A file appears whole or not at all.
+Nothing is ever unpickled. A file appears whole or not at all: it is written next to its place,
+then moved.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from cimg.world import World
@@ -31,23 +33,52 @@ def fingerprint(world: World) -> str:
     return hashlib.sha256(json.dumps(drawn).encode()).hexdigest()[:16]
 
 
+def check_place(path: Path) -> None:
+    """Can a checkpoint be written here? Better to ask before the training than after.
+
+    Raises:
+        CheckpointError: another suffix than .safetensors, a folder where a file is to go, or no
+            permission.
+    """
+    if path.suffix != ".safetensors":
+        raise CheckpointError(f"{path}: expected a file name that ends in .safetensors")
+    for file in (path, path.with_suffix(".json")):
+        if file.is_dir():
+            raise CheckpointError(f"{file}: cannot be written: it is a folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        half_done(path).touch()
+        half_done(path).unlink()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def half_done(path: Path) -> Path:
+    """Where a file is written before it is moved to its place."""
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
 def write(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
     """Write ``path`` (.safetensors), with ``about`` in it and, to be read by people, beside it.
 
     Raises:
         CheckpointError: the files can't be written; what was there before is left alone.
     """
+    check_place(path)
     text = json.dumps(about, indent=1)
-    half_done = path.with_suffix(".tmp")
+    kept = {name: x.detach().cpu().contiguous().clone() for name, x in tensors.items()}
+    files = {path: save(kept, {"about": text}), path.with_suffix(".json"): f"{text}\n".encode()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        kept = {name: x.detach().cpu().contiguous().clone() for name, x in tensors.items()}
-        half_done.write_bytes(save(kept, metadata={"about": text}))
-        os.replace(half_done, path)
-        half_done.write_text(text + "\n", encoding="utf-8")
-        os.replace(half_done, path.with_suffix(".json"))
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path}: cannot be written: {error}") from error
+        for file, content in files.items():
+            half_done(file).write_bytes(content)
+        for file in files:
+            os.replace(half_done(file), file)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be written: {error.strerror}") from error
+    finally:
+        for file in files:
+            with suppress(OSError):
+                half_done(file).unlink(missing_ok=True)
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -56,41 +87,57 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         CheckpointError: no such file, too large, truncated, or not one of ours.
     """
-    from safetensors import safe_open
-
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint")
-    if path.stat().st_size > LARGEST:
-        size = path.stat().st_size
-        raise CheckpointError(f"{path}: {size:,} bytes, at most {LARGEST:,} expected")
     try:
+        if not path.is_file():
+            raise CheckpointError(f"{path}: no such checkpoint")
+        if (size := path.stat().st_size) > LARGEST:
+            raise CheckpointError(f"{path}: {size:,} bytes, at most {LARGEST:,} expected")
         with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {})["about"])
-        tensors = load_file(path)
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        what = f"truncated, or not a checkpoint of cimg ({error})"
-        raise CheckpointError(f"{path}: {what}") from error
+            text = (file.metadata() or {}).get("about")
+            tensors = {name: file.get_tensor(name).clone() for name in sorted(file.keys())}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: truncated, or no checkpoint at all ({error})") from error
+    if text is None:
+        raise CheckpointError(f"{path}: not a checkpoint of cimg: no description of the run in it")
+    try:
+        about = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: its description is not JSON ({error})") from error
     if not isinstance(about, dict):
         raise CheckpointError(f"{path}: expected a description of the run, found {about!r:.40}")
     return tensors, about
 
 
 def fit(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Put tensors into a module that they were made for. Buffers may come in any length.
+    """Put tensors into a module that they were made for. Buffers may come in any length, if all in
+    the same.
 
     Raises:
-        CheckpointError: a tensor is missing, left over, or of another shape.
+        CheckpointError: a tensor is missing, left over, of another shape or type, or has an entry
+            that is no finite number. The module is as it was.
     """
     want, buffers = module.state_dict(), dict(module.named_buffers())
-    for name in want.keys() | tensors.keys():
+    for name in sorted(want.keys() | tensors.keys()):
         if name not in want or name not in tensors:
             which = "is missing" if name in want else "doesn't belong to this model"
             raise CheckpointError(f"{path}: tensor '{name}' {which}")
-        here, there = list(tensors[name].shape), list(want[name].shape)
-        if here[name in buffers and len(here) > 1 :] != there[name in buffers and len(there) > 1 :]:
-            raise CheckpointError(f"{path}: '{name}' has shape {here}, this model needs {there}")
-    for name, buffer in buffers.items():
+        check_tensor(tensors[name], want[name], name in buffers, f"{path}: tensor '{name}'")
+    lengths = {name: len(tensors[name]) for name in buffers if tensors[name].dim() > 1}
+    if len(set(lengths.values())) > 1:
+        raise CheckpointError(f"{path}: expected tensors of one length, found {lengths}")
+    for name in buffers:
         owner, _, last = name.rpartition(".")
-        room = torch.empty_like(tensors[name], dtype=buffer.dtype)
-        setattr(module.get_submodule(owner), last, room)
+        setattr(module.get_submodule(owner), last, torch.empty_like(tensors[name]))
     module.load_state_dict(tensors)
+
+
+def check_tensor(found: Tensor, want: Tensor, any_length: bool, where: str) -> None:
+    """Raise CheckpointError unless a tensor can take the place of another."""
+    here, there = list(found.shape), list(want.shape)
+    same = here[1:] == there[1:] and len(here) == len(there) if any_length else here == there
+    if not same:
+        raise CheckpointError(f"{where} has shape {here}, this model needs {there}")
+    if found.dtype != want.dtype:
+        raise CheckpointError(f"{where} is of type {found.dtype}, this model needs {want.dtype}")
+    if not found.isfinite().all():
+        raise CheckpointError(f"{where} has entries that are no finite numbers")

@@ -2,16 +2,28 @@
 
 import csv
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from itertools import count
 from math import prod
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
-from cimg.scene import check_world, render, sample_uniform, save_png, style_of, unflatten
-from cimg.tables import WorldError
+from cimg.scene import (
+    SceneError,
+    check_world,
+    describe,
+    render,
+    sample_uniform,
+    save_png,
+    style_of,
+    unflatten,
+    whole_number,
+)
+from cimg.tables import WorldError, whole
 from cimg.world import World
 
 
@@ -26,7 +38,13 @@ def combinations(world: World) -> int:
 
 
 def held_out(world: World, share: float, seed: int = 0) -> Tensor:
-    """A choice of label combinations that training never sees: ``bool [combinations]``."""
+    """A choice of label combinations that training never sees: ``bool [combinations]``.
+
+    Raises WorldError for a share that isn't from 0 to 1.
+    """
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise WorldError(f"the share held out must be a number from 0 to 1, found {share!r}")
+    seed = whole(seed, "seed")
     order = np.random.PCG64(seed).random_raw(combinations(world)).argsort(kind="stable")
     mask = torch.zeros(combinations(world), dtype=torch.bool)
     mask[torch.from_numpy(order[: round(share * len(order))])] = True
@@ -35,7 +53,8 @@ def held_out(world: World, share: float, seed: int = 0) -> Tensor:
 
 def seeds(seed: int, *path: int, n: int = 2) -> list[int]:
     """``n`` independent seeds for one corner of a run, such as the i-th batch."""
-    return [int(x) for x in np.random.SeedSequence([seed, *path]).generate_state(n, np.uint64)]
+    numbers = [whole(x, "seed") for x in (seed, *path)]
+    return [int(x) for x in np.random.SeedSequence(numbers).generate_state(n, np.uint64)]
 
 
 def draw(
@@ -46,6 +65,10 @@ def draw(
     Returns:
         Scenes ``uint8 [n, H, W]``, and all values that they came from: the world's variables,
         hidden ones included, and style, each ``int64 [n]``.
+
+    Raises:
+        SceneError: a world that can't be drawn.
+        WorldError: a bad n or seed, unknown names or values.
     """
     check_world(world)
     ours, others = seeds(seed, 0)
@@ -66,9 +89,17 @@ def draw_evenly(
 
     Returns:
         Scenes ``uint8 [n, H, W]`` and values of labels and style (no hidden variables).
+
+    Raises:
+        SceneError: a world that can't be drawn.
+        WorldError: a bad n or seed, a ``keep`` of another kind or with nothing in it.
     """
     check_world(world)
-    pool = torch.arange(combinations(world)) if keep is None else keep.nonzero()[:, 0]
+    n, every = whole(n, "n"), combinations(world)
+    keep = torch.ones(every, dtype=torch.bool) if keep is None else keep
+    if not isinstance(keep, Tensor) or keep.dtype != torch.bool or keep.shape != (every,):
+        raise WorldError(f"keep: expected bool [{every}], found {describe(keep)}")
+    pool = keep.nonzero()[:, 0]
     if not len(pool):
         raise WorldError("no combination of labels is left to draw from")
     ours, others = seeds(seed, 1)
@@ -80,20 +111,24 @@ def draw_evenly(
 
 class Batches(IterableDataset):
     """An endless run of training batches. Batch i depends on the seed and i alone, so that a run
-    that was interrupted goes on with the very batches that it would have had."""
+    that was interrupted goes on with the very batches that it would have had.
+
+    It is a dataset of whole batches: ``DataLoader(batches, batch_size=None)``, with any number of
+    workers, gives them in order. `keep` is that of `draw_evenly`.
+    """
 
     def __init__(self, world: World, size: int, seed: int = 0, keep: Tensor | None = None):
         super().__init__()
-        self.world, self.size, self.seed, self.keep = world, size, seed, keep
+        self.world, self.size, self.keep = world, whole(size, "size", 1), keep
+        self.seed = whole(seed, "seed")
 
     def __getitem__(self, i: int) -> tuple[Tensor, dict[str, Tensor]]:
         return draw_evenly(self.world, self.size, *seeds(self.seed, 2, i, n=1), keep=self.keep)
 
     def __iter__(self) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
-        i = 0
-        while True:
-            yield self[i]
-            i += 1
+        worker = get_worker_info()
+        first, step = (worker.id, worker.num_workers) if worker else (0, 1)
+        return (self[i] for i in count(first, step))
 
 
 def export(
@@ -106,18 +141,30 @@ def export(
 ) -> Path:
     """Write ``n`` scenes as PNG files and ``labels.csv``, for use outside of this course.
 
-    The table is written last and appears at once: where it is, the pictures are complete.
+    The table is written last and appears at once, and that of an earlier export goes first: where
+    it is, the pictures are complete. Returns its path.
+
+    Raises:
+        WorldError, SceneError: as `draw`; a zoom that isn't a whole number from 1; files that can't
+            be written.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder, zoom = Path(folder), whole_number(zoom, "zoom", 1)
     scenes, values = draw(world, n, seed, do)
     spelt = {name: v.values for name, v in world.variables.items()} | style_of(world)
-    for i, scene in enumerate(scenes):
-        save_png(scene, folder / f"{i:06d}.png", zoom)
-    half_done = folder / "labels.csv.tmp"
-    with half_done.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["file", *values])
-        for i in range(n):
-            rows.writerow([f"{i:06d}.png", *(spelt[k][int(x[i])] for k, x in values.items())])
-    return half_done.replace(folder / "labels.csv")
+    table, half_done = folder / "labels.csv", folder / "labels.csv.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        table.unlink(missing_ok=True)
+        for i, scene in enumerate(scenes):
+            save_png(scene, folder / f"{i:06d}.png", zoom)
+        with half_done.open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file)
+            rows.writerow(["file", *values])
+            for i in range(len(scenes)):
+                rows.writerow([f"{i:06d}.png", *(spelt[k][int(x[i])] for k, x in values.items())])
+        return half_done.replace(table)
+    except OSError as error:
+        raise SceneError(f"{folder}: can't be written to: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            half_done.unlink(missing_ok=True)

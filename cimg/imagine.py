@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cimg.counterfactual import twin_samples
 from cimg.query import sample_posterior
-from cimg.scene import HEIGHT, WIDTH, SceneError
+from cimg.scene import HEIGHT, WIDTH, SceneError, describe
 from cimg.vae import CausalVAE, check_scenes
 
 Values = Mapping[str, str | int]
@@ -84,8 +84,9 @@ def imagine(
         SceneError: not a picture of the right kind, or one that the model can't explain.
         WorldError: unknown names or values, or labels of probability 0.
     """
-    if scene.dim() != 2:
-        raise SceneError(f"imagine takes one scene, uint8 [{HEIGHT}, {WIDTH}], found {scene.shape}")
+    if not isinstance(scene, Tensor) or scene.dim() != 2:
+        found = describe(scene)
+        raise SceneError(f"imagine takes one scene, uint8 [{HEIGHT}, {WIDTH}], found {found}")
     check_scenes(scene[None])
     seen = model.world.encode(labels) if labels else read_labels(model, scene)
     facts = {name: torch.tensor([code]) for name, code in seen.items()}

@@ -15,28 +15,49 @@ from cimg.data import draw, draw_evenly, held_out
 from cimg.query import probability
 from cimg.scene import FOOT, HALF, HEIGHT, ROLES, TOP, WIDTH, render, stage, unflatten
 from cimg.sprites import TRANSPARENT
-from cimg.vae import CausalVAE, check_scenes
+from cimg.vae import SKY, CausalVAE, check_scenes
 
 TEST_SEED = 1_000_000  # training and tuning use seeds below
-SKY = ("sky", "sun", "hills")
+PART = 64  # scenes read at once
+HALVES = {"actor": slice(HALF), "reactor": slice(HALF, WIDTH)}  # columns of each role
 
 
 # ── The oracle ──────────────────────────────────────────────────────────────────────────────────
 
 
 def hot(pictures: Tensor, colours: int) -> Tensor:
-    """One-hot pixels, flat: ``[n, ...] -> float [n, pixels * colours]``."""
-    return F.one_hot(pictures.flatten(1).long(), colours).flatten(1).float()
+    """One-hot pixels, flat: ``[n, ...] -> float [n, pixels * colours]``. What is no colour, such as
+    transparency, is 0 throughout."""
+    one_hot = torch.eye(colours + 1)[:, :colours]
+    return F.embedding(pictures.flatten(1).long(), one_hot).flatten(1)
+
+
+@dataclass(frozen=True)
+class Templates:
+    """All that a scene is put together from, ready to be compared with scenes."""
+
+    backgrounds: Tensor  # uint8 [backgrounds, HEIGHT, WIDTH]
+    free: Tensor  # bool [HEIGHT, WIDTH]: no character ever covers these pixels
+    behind: Tensor  # float: the backgrounds' free pixels, one-hot
+    figures: dict[str, Tensor]  # float: all views of each role, one-hot
+    clear: dict[str, Tensor]  # float: 1 where a view is transparent
 
 
 @cache
-def _templates() -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """All backgrounds, the pixels that no character ever covers, and all views of each role."""
+def templates() -> Templates:
+    """The templates of the course's own stage."""
+    colours, backgrounds = len(stage().palette.names), torch.from_numpy(stage().backgrounds)
     views = {role: torch.from_numpy(stage().figures(role)) for role in ROLES}
     free = torch.ones(HEIGHT, WIDTH, dtype=torch.bool)
-    for view, half in zip(views.values(), (slice(HALF), slice(HALF, WIDTH)), strict=True):
-        free[TOP:FOOT, half] = (view == TRANSPARENT).all(0)
-    return torch.from_numpy(stage().backgrounds), free, views
+    for role, view in views.items():
+        free[TOP:FOOT, HALVES[role]] = (view == TRANSPARENT).all(0)
+    return Templates(
+        backgrounds,
+        free,
+        hot(backgrounds[:, free], colours),
+        {role: hot(view, colours) for role, view in views.items()},
+        {role: (view == TRANSPARENT).flatten(1).float() for role, view in views.items()},
+    )
 
 
 def read_back(scenes: Tensor) -> tuple[dict[str, Tensor], Tensor]:
@@ -51,21 +72,24 @@ def read_back(scenes: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         scene differs from their picture, ``int64 [n]``: 0 for a true scene.
     """
     check_scenes(scenes)
-    backgrounds, free, views = _templates()
-    colours, variables = len(stage().palette.names), stage().variables
-    matches = hot(scenes[:, free], colours) @ hot(backgrounds[:, free], colours).T
-    best = matches.argmax(1)
+    found = [_nearest(part) for part in scenes.split(PART)]
+    values = {name: torch.cat([part[name] for part in found]) for name in found[0]}
+    return values, (render(values) != scenes).flatten(1).sum(1)
+
+
+def _nearest(scenes: Tensor) -> dict[str, Tensor]:
+    """Values for which most pixels agree: a count of matches is a product of one-hot pixels."""
+    known, variables = templates(), stage().variables
+    colours = len(stage().palette.names)
+    best = (hot(scenes[:, known.free], colours) @ known.behind.T).argmax(1)
     found = unflatten({name: variables[name] for name in SKY}, best)
-    behind = scenes == backgrounds[best]
-    for role, half in zip(ROLES, (slice(HALF), slice(HALF, WIDTH)), strict=True):
-        view = views[role]
-        own = hot(view, colours + 1).unflatten(1, (-1, colours + 1))[..., :colours].flatten(1)
-        matches = hot(scenes[:, TOP:FOOT, half], colours) @ own.T
-        clear = (view == TRANSPARENT).flatten(1).float()
-        matches += behind[:, TOP:FOOT, half].flatten(1).float() @ clear.T
+    as_behind = scenes == known.backgrounds[best]
+    for role, half in HALVES.items():
+        matches = hot(scenes[:, TOP:FOOT, half], colours) @ known.figures[role].T
+        matches += as_behind[:, TOP:FOOT, half].flatten(1).float() @ known.clear[role].T
         names = (f"{role}_character", f"{role}_type", ROLES[role], f"{role}_distance")
         found |= unflatten({name: variables[name] for name in names}, matches.argmax(1))
-    return found, (render(found) != scenes).flatten(1).sum(1)
+    return found
 
 
 # ── Measures ────────────────────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ a *categorical* variable over the palette. z has one block for each independent 
 background's, and one for the place of each character (see `mechanisms.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyro
 import pyro.distributions as dist
@@ -18,13 +18,15 @@ from pyro import poutine
 from torch import Tensor, nn
 
 from cimg.mechanisms import HALF, WIDTH, Background, Cast, Eye, Placed, halves, mlp
-from cimg.scene import HEIGHT, ROLES, SceneError, check_world, describe, stage
+from cimg.scene import HEIGHT, ROLES, SceneError, check_world, describe, stage, whole_number
 from cimg.sprites import POSES
 from cimg.world import World
 
 BACKGROUND, PLACE = 8, 2  # dimensions of the blocks of z
 BLOCKS = (BACKGROUND, PLACE, PLACE)
 START = -5.0  # log-variance of q(z | ...) before training: little noise, so that z gets used
+SKY = ("sky", "sun", "hills")  # what a world may say about the background
+PART = 8  # scenes looked at or drawn at once: so much stays in the processor's cache
 
 
 def check_scenes(scenes: Tensor) -> None:
@@ -47,8 +49,11 @@ class CausalVAE(nn.Module):
     """A picture model with the structure of a world.
 
     Args:
-        world: what it draws; every visible variable must be one that a scene shows.
+        world: what it draws: characters, types and poses of both, and as much of `SKY` as it likes.
         hidden: width of the networks that look.
+
+    Raises:
+        SceneError: the world lacks one of these, or has another visible variable.
     """
 
     def __init__(self, world: World, hidden: int = 128):
@@ -60,6 +65,14 @@ class CausalVAE(nn.Module):
             f"{role}_{part}": part for role in ROLES for part in ("character", "type")
         } | {pose: pose for pose in ROLES.values()}
         self.settings_of_sky = tuple(name for name in world.visible if name not in self.kinds)
+        lacks = [name for name in self.kinds if name not in world.visible]
+        beyond = [name for name in self.settings_of_sky if name not in SKY]
+        if lacks or beyond:
+            wrong = f"'{lacks[0]}' is missing" if lacks else f"'{beyond[0]}' is one too many"
+            raise SceneError(
+                f"a model needs a world with visible {', '.join(self.kinds)}, and perhaps "
+                f"{', '.join(SKY)}; in world '{world.name}' {wrong}"
+            )
         sizes = {name: len(drawn[name]) for name in (*self.kinds, *self.settings_of_sky)}
         looks = len(drawn["actor_character"]) * len(drawn["actor_type"]) * len(POSES)
         context = sum(sizes[name] for name in self.settings_of_sky)
@@ -165,31 +178,43 @@ class CausalVAE(nn.Module):
         """Abduct style: mean and standard deviation of q(z | scene, labels), ``[n, 12]`` each.
 
         Raises:
-            SceneError: not ``uint8 [n, HEIGHT, WIDTH]``, or a colour outside the palette.
+            SceneError: not ``uint8 [n, HEIGHT, WIDTH]``, a colour outside the palette, a label
+                that is missing, or more or fewer rows of labels than scenes.
+            WorldError: a label that is no integer tensor ``[n]`` or out of range.
         """
         check_scenes(scenes)
-        return self.z_given(self.look(scenes), self.labels(values))
+        labels = self.labels(values, len(scenes))
+        found = [self.z_given(self.look(scenes[i]), rows(labels, i)) for i in parts(len(scenes))]
+        loc, scale = (torch.cat(x) for x in zip(*found, strict=True))
+        return loc, scale
 
     @torch.no_grad()
     def decode(self, z: Tensor, values: Mapping[str, Tensor]) -> Tensor:
-        """The most probable colour of each pixel, ``uint8 [n, HEIGHT, WIDTH]``."""
-        return self.scene_given(z, self.labels(values)).mode
+        """The most probable colour of each pixel, ``uint8 [n, HEIGHT, WIDTH]``; raises as
+        `encode`, and SceneError unless z is ``float [n, 12]``."""
+        good = isinstance(z, Tensor) and z.is_floating_point() and z.dim() == 2
+        if not good or z.shape[1] != sum(BLOCKS):
+            raise SceneError(f"expected z, float [n, {sum(BLOCKS)}], found {describe(z)}")
+        labels = self.labels(values, len(z))
+        return torch.cat([self.scene_given(z[i], rows(labels, i)).mode for i in parts(len(z))])
 
     @torch.no_grad()
     def read(self, scenes: Tensor) -> dict[str, Tensor]:
         """q(label | scene) for each label: probabilities ``[n, |values|]``."""
         check_scenes(scenes)
-        logits = self.label_logits(self.look(scenes))
-        return {name: x.softmax(1) for name, x in logits.items()}
+        found = [self.label_logits(self.look(scenes[i])) for i in parts(len(scenes))]
+        return {name: torch.cat([x[name] for x in found]).softmax(1) for name in found[0]}
 
-    def labels(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def labels(self, values: Mapping[str, Tensor], n: int) -> dict[str, Tensor]:
         """The labels among the values, checked; hidden variables and style are left out."""
         missing = [name for name in self.world.visible if name not in values]
         if missing:
             raise SceneError(f"to draw, {missing[0]!r} is needed; given: {', '.join(values)}")
         labels = {name: values[name] for name in self.world.visible}
         self.world.check(labels)
-        return labels
+        if (found := len(labels["action"])) != n:
+            raise SceneError(f"{n} scenes, but labels of {found}")
+        return {name: codes.long() for name, codes in labels.items()}
 
     # ── Style ───────────────────────────────────────────────────────────────────────────────────
 
@@ -207,8 +232,14 @@ class CausalVAE(nn.Module):
 
         Returns:
             ``float [n, 12]``.
+
+        Raises:
+            SceneError: no styles were kept yet; or n or seed is no whole number from 0.
         """
-        generator = torch.Generator().manual_seed(seed)
+        n, seed = whole_number(n, "n"), whole_number(seed, "seed")
+        if not len(self.seen_loc):
+            raise SceneError("the model knows no styles yet: train it, or `remember_styles`")
+        generator = torch.Generator().manual_seed(seed % 2**64)
         device = self.seen_loc.device
         blocks, seen = [], (x.split(BLOCKS, 1) for x in (self.seen_loc, self.seen_scale))
         for loc, scale in zip(*seen, strict=True):
@@ -216,6 +247,11 @@ class CausalVAE(nn.Module):
             noise = torch.randn((n, loc.shape[1]), generator=generator).to(device)
             blocks.append(loc[pick] + scale[pick] * noise)
         return torch.cat(blocks, 1)
+
+
+def parts(n: int) -> Iterator[slice]:
+    """Slices that part n rows; one, an empty one, if n is 0."""
+    return (slice(i, i + PART) for i in range(0, max(n, 1), PART))
 
 
 def rows(values: Mapping[str, Tensor], index: Tensor | Sequence[int] | slice) -> dict[str, Tensor]:

@@ -76,6 +76,7 @@ def execute(notebook: NotebookNode, folder: Path, name: str, timeout: int = 600)
         kernel_name="python3",
         record_timing=False,
         store_widget_state=False,
+        coalesce_streams=True,  # how prints are cut into pieces differs from run to run
         resources={"metadata": {"path": str(folder)}},
     )
     planned = deepcopy(notebook.metadata)

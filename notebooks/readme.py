@@ -5,7 +5,6 @@
 """
 
 import sys
-from pathlib import Path
 
 from build import HERE, ROOT, read_lessons, read_notebook, write_atomically
 from lesson import Lesson

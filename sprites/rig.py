@@ -7,6 +7,7 @@ arithmetic, so the same pixels come out on every machine.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 SIZE = 24
 TRANSPARENT = 24
@@ -14,10 +15,11 @@ MARGIN = 1  # free columns at the left and right, free rows at the top
 BASELINE = 23  # the bottom row, where the outline of the feet is
 
 # The palette's colours by name, in the palette's order.
-NAMES = (
-    "outline night indigo purple orange pink peach sky haze gold white pine grass "
-    "fur_dark fur skin stone_dark stone stone_light red_dark red blue crystal mustard"
-).split()
+NAMES = [
+    *("outline", "night", "indigo", "purple", "orange", "pink", "peach", "sky", "haze", "gold"),
+    *("white", "pine", "grass", "fur_dark", "fur", "skin", "stone_dark", "stone", "stone_light"),
+    *("red_dark", "red", "blue", "crystal", "mustard"),
+]
 COLOUR = {name: index for index, name in enumerate(NAMES)}
 
 # One letter for each colour, for the hand-drawn pixel maps ("stamps"). A dot draws nothing.
@@ -39,7 +41,7 @@ def pen(width: int) -> list[Point]:
 def stroke(points: Sequence[Point], width: int = 1) -> Shape:
     """A brush `width` pixels wide, drawn along straight lines from point to point."""
     path: Shape = {points[0]}
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         steps = max(abs(x1 - x0), abs(y1 - y0), 1)
         for i in range(steps + 1):  # rounded to the nearest pixel, in integers
             x = (2 * (x0 * (steps - i) + x1 * i) + steps) // (2 * steps)

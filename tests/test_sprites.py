@@ -59,10 +59,10 @@ def test_a_sheet_is_what_draw_py_writes_byte_for_byte(name: str, redrawn: Path) 
 
 def test_the_contact_sheet_shows_the_sheets(redrawn: Path) -> None:
     # Compressed, so its bytes depend on zlib's build; its pixels don't.
-    with Image.open(FOLDER / "contact-sheet.png") as ours:
-        with Image.open(redrawn / "contact-sheet.png") as theirs:
-            assert ours.tobytes() == theirs.tobytes()
-            assert ours.getpalette() == theirs.getpalette()
+    name = "contact-sheet.png"
+    with Image.open(FOLDER / name) as ours, Image.open(redrawn / name) as theirs:
+        assert ours.tobytes() == theirs.tobytes()
+        assert ours.getpalette() == theirs.getpalette()
 
 
 def test_the_folder_holds_these_sheets_and_no_other_pictures() -> None:
@@ -85,8 +85,9 @@ def test_a_sheet_is_indexed_with_the_palette_s_own_indices(name: str) -> None:
 
 def test_palette_has_24_colours_and_keeps_the_scene_s_roles() -> None:
     assert PALETTE.rgb.shape == (24, 3) and PALETTE.rgb.dtype == torch.uint8
-    assert PALETTE.names[:13] == tuple(
-        "outline night indigo purple orange pink peach sky haze gold white pine grass".split()
+    assert PALETTE.names[:13] == (
+        *("outline", "night", "indigo", "purple", "orange", "pink", "peach"),
+        *("sky", "haze", "gold", "white", "pine", "grass"),
     )
     assert PALETTE.rgb[7].tolist() == [0x6F, 0xB7, 0xE9]
     used = FRAMES.unique().tolist()

@@ -168,7 +168,7 @@ both, marks = torch.stack([picture, struck]), torch.stack([differs, differs])
 show.scenes(both, ["taunt", "attack, and all else as it was"], zoom=6, marks=marks)
 
 # %% [markdown]
-# Outlined is what differs: **B**. Each label has its own part of the picture, and leaves the rest alone. Networks will be
+# Outlined is what differs: **B**. Each label has its place in the picture, and leaves the rest alone. Networks will be
 # built on that in notebook 08.
 #
 # **Caveat.** Is the right-hand picture the answer to the opening question? *No.* In it the golem was attacked and is hurt
@@ -222,13 +222,13 @@ print(f"Identical: {(by_hand == rendered).flatten(1).all(1).sum():,} of {n:,} sc
 def draw_over(v):
     scene = background(v)
     # <solution>
-    scene[:, 32:] = scene[:, 32:].flip(1)  # the background, turned over once ...
+    scene[:, 32:] = scene[:, 32:].flip(1)  # the background, turned over first
     # <stub>
-    # # your line may go here ...
+    # # one line is missing; is this its place?
     # </solution>
     put(scene, sprite(v, "actor", "action"), 6 - 2 * int(v["actor_distance"]))
     put(scene, sprite(v, "reactor", "reaction"), 38 - 2 * int(v["reactor_distance"]))
-    scene[:, 32:] = scene[:, 32:].flip(1)  # ... or after this one
+    scene[:, 32:] = scene[:, 32:].flip(1)
     return scene
 
 right = sum(map(torch.equal, map(draw_over, moments), rendered))
@@ -340,9 +340,9 @@ def stand(rows, x):  # on the bottom row, from column x on
     sprite = torch.full((24, 24), TRANSPARENT, dtype=torch.uint8)
     sprite[24 - len(rows) :, x : x + len(rows[0])] = pixels
     return sprite
+
 tall, flat = [row for row in slime for _ in range(2)], [slime[0], *slime[5:]]
-moves = zip([slime, tall, slime, flat, slime, slime], [11, 6, 8, 6, 1, 6], strict=True)
-poses = torch.stack([stand(rows, x) for rows, x in moves])
+poses = torch.stack(list(map(stand, [slime, tall, slime, flat, slime, slime], [11, 6, 8, 6, 1, 6])))
 show.scenes(poses, POSES, columns=6, zoom=5)
 
 # %% [markdown]

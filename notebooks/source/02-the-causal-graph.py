@@ -38,8 +38,8 @@
 # %% [markdown]
 # ## A puzzle: three correlations, one cause
 #
-# A hundred thousand duels, counted. (How they are drawn is the next notebook's business.) In each line the second share
-# is clearly larger than the first.
+# A hundred thousand duels, counted. (How they are drawn is the next notebook's business.) In each line
+# the second share is clearly larger than the first.
 
 # %%
 from collections import namedtuple
@@ -78,17 +78,19 @@ show.table([counted(q) for q in (A, B, C)], HEAD)
 # %% [markdown]
 # (*Errors*: the difference in standard errors. By chance, one or two; more than three, hardly ever.)
 #
-# **A**: attacked reactors die more often than taunted ones. **B**: strong actors have a high attack more often than weak
-# ones. **C**: of the hurt reactors, those of high defense had been attacked more often.
+# **A**: attacked reactors die more often than taunted ones. **B**: strong actors have a high attack more
+# often than weak ones. **C**: of the hurt reactors, those of high defense had been attacked more often.
 #
-# In one of the three, one thing causes the other. Which? Choose before you read on. The counts alone won't say.
+# In one of the three, one thing causes the other. Which? Choose before you read on. The counts alone
+# won't say.
 #
 # ## The problem, stated
 #
-# Two characters meet. Each is a *satyr* or a *golem*, of *type1*, *type2* or *type3*, and has three **abilities**,
-# *low* or *high*: strength, defense, attack. The actor's **action** is *attack*, *taunt* or *walk*; the reactor's **reaction**
-# is *die*, *hurt*, *idle* or *attack*. Twelve **variables**: six are drawn, the six abilities are **hidden**. The rest
-# of the picture (sky, sun, hills, distances) is **style**, left to chance.
+# Two characters meet. Each is a *satyr* or a *golem*, of *type1*, *type2* or *type3*, and has three
+# **abilities**, *low* or *high*: strength, defense, attack. The actor's **action** is *attack*, *taunt*
+# or *walk*; the reactor's **reaction** is *die*, *hurt*, *idle* or *attack*. Twelve **variables**: six
+# are drawn, the six abilities are **hidden**. The rest of the picture (sky, sun, hills, distances) is
+# **style**, left to chance.
 
 # %%
 drawn = scene.stage().variables
@@ -98,18 +100,19 @@ codes = {name: torch.tensor([drawn[name].index(value)]) for name, value in value
 show.scenes(scene.render(codes), ["satyr type2, taunt; golem type1, hurt"], zoom=6)
 
 # %% [markdown]
-# A taunt has hurt this golem's feelings. *How would this image look, had the action been an attack?* Before anyone can
-# answer, somebody has to say what depends on what.
+# A taunt has hurt this golem's feelings. *How would this image look, had the action been an attack?*
+# Before anyone can answer, somebody has to say what depends on what.
 #
 # ## By hand: from a story to arrows
 #
 # The game's author tells it so:
 #
-# > Characters are drawn by lot, then their types. Character and type settle each ability, with a die of its own. The
-# > actor's abilities settle what it does. The reactor sees what is done, and its own abilities settle how it takes it.
+# > Characters are drawn by lot, then their types. Character and type settle each ability, with a die of
+# > its own. The actor's abilities settle what it does. The reactor sees what is done, and its own
+# > abilities settle how it takes it.
 #
-# Write down for each variable what the story lets it listen to: its **parents**. From each parent an arrow goes to the
-# variable.
+# Write down for each variable what the story lets it listen to: its **parents**. From each parent an
+# arrow goes to the variable.
 
 # %%
 parents = {"action": ["actor_strength", "actor_defense", "actor_attack"]}
@@ -126,18 +129,20 @@ print(len(dag), "variables,", dag.number_of_edges(), "arrows, those of cimg's du
 show.graph(duel, style=True)
 
 # %% [markdown]
-# Causes stand above effects. Dashed boxes are hidden. Grey arrows run into the picture, which is a function of what is
-# drawn, and of style. Following arrows, you never come back: it is a **directed acyclic graph**, a DAG. It claims:
+# Causes stand above effects. Dashed boxes are hidden. Grey arrows run into the picture, which is a
+# function of what is drawn, and of style. Following arrows, you never come back: it is a **directed
+# acyclic graph**, a DAG. It claims:
 #
-# - **An arrow X → Y** allows a *direct effect*: set X, hold Y's other parents where they are, and Y's probabilities
-#   may change.
-# - **A missing arrow** forbids it: once Y's parents are set, setting anything else changes nothing about Y.
+# - **An arrow X → Y** allows a *direct effect*: set X, hold Y's other parents where they are, and Y's
+#   probabilities may change.
+# - **A missing arrow** forbids it: once Y's parents are set, setting anything else changes nothing about
+#   Y.
 # - **No common cause is left out**: whatever causes two of the variables is in the graph.
 #
 # ## What isn't there: forty-five claims
 #
-# Twelve variables make 66 pairs; 21 are joined by an arrow. Each of the other 45 is a claim about the world. Here they
-# are, by family.
+# Twelve variables make 66 pairs; 21 are joined by an arrow. Each of the other 45 is a claim about the
+# world. Here they are, by family.
 
 # %%
 actor, reactor = list(duel.variables)[:5], list(duel.variables)[5:10]
@@ -155,15 +160,16 @@ assert set.union(*claims.values()) == pairs - joined and (len(pairs), len(joined
 show.table([[len(family), claim] for claim, family in claims.items()], ["pairs", "claim"])
 
 # %% [markdown]
-# Now object, as a game designer would! *"A strong actor's attack surely hits harder."* Not in the duel: there, strength
-# bears on *whether* it attacks. *"Nobody attacks a golem that big."* In the duel they do. Here the claims hold because
-# the world is built to them. In your own data each one is a bet.
+# Now object, as a game designer would! *"A strong actor's attack surely hits harder."* Not in the duel:
+# there, strength bears on *whether* it attacks. *"Nobody attacks a golem that big."* In the duel they do.
+# Here the claims hold because the world is built to them. In your own data each one is a bet.
 #
 # ## The graph as a product
 #
-# **Task.** How probable is the duel above, if all hidden abilities are low? **Assumptions.** The graph. **By hand.** Any joint
-# probability is a product: the first variable, the second given the first, the third given both, … The graph shortens
-# each factor: given its parents, a variable needs nothing else that stands before it.
+# **Task.** How probable is the duel above, if all hidden abilities are low? **Assumptions.** The graph.
+# **By hand.** Any joint probability is a product: the first variable, the second given the first, the
+# third given both, … The graph shortens each factor: given its parents, a variable needs nothing else
+# that stands before it.
 #
 # $$P(\text{all}) = \prod_v P(v \mid \text{parents of } v)$$
 
@@ -181,14 +187,14 @@ print(f"product {answer:.7f}, cimg's exact answer {truth:.7f}")
 print(f"numbers to fill in: {numbers} in twelve tables, {joint.numel() - 1:,} in one of everything")
 
 # %% [markdown]
-# Twelve look-ups, one product, and the exact answer. (In each row of a table the last number is 1 minus the others, so it
-# doesn't count.) The missing arrows pay: twelve small tables fit on a page. **Caveat.** Leave out an arrow that the
-# world has, and the product is wrong, and nothing warns you.
+# Twelve look-ups, one product, and the exact answer. (In each row of a table the last number is 1 minus
+# the others, so it doesn't count.) The missing arrows pay: twelve small tables fit on a page. **Caveat.**
+# Leave out an arrow that the world has, and the product is wrong, and nothing warns you.
 #
 # ## Three junctions
 #
-# The graph also says what is *independent* of what. Any path, along its arrows or against them, is made of three
-# junctions. Here is each, in exact probabilities, before and after its middle is given.
+# The graph also says what is *independent* of what. Any path, along its arrows or against them, is made
+# of three junctions. Here is each, in exact probabilities, before and after its middle is given.
 
 # %%
 def exact(q, how="given"):
@@ -211,19 +217,21 @@ show.table(lines, ["junction", "what", "also given", "low", "high"])
 
 # %% [markdown]
 # - **Chain**, actor_attack → action → reaction: open. Given its middle, blocked.
-# - **Fork**, actor_strength ← actor_type → actor_attack (and the same through the character): open. Given both middles,
-#   blocked.
-# - **Collider**, action → reaction ← reactor_defense: the other way round. Blocked; *opened* by giving its middle, or
-#   anything downstream of it. (A tough reactor got hurt? An attack becomes the better guess.)
+# - **Fork**, actor_strength ← actor_type → actor_attack (and the same through the character): open. Given
+#   both middles, blocked.
+# - **Collider**, action → reaction ← reactor_defense: the other way round. Blocked; *opened* by giving
+#   its middle, or anything downstream of it. (A tough reactor got hurt? An attack becomes the better
+#   guess.)
 #
-# There is the puzzle's answer. B is a fork. C is a collider: to look at hurt reactors only is to *give* the reaction. Only
-# A has an arrow.
+# There is the puzzle's answer. B is a fork. C is a collider: to look at hurt reactors only is to *give*
+# the reaction. Only A has an arrow.
 #
 # ## d-separation by hand
 #
-# **Task.** Does the graph promise that X and Y are independent, given some set? **By hand.** List all paths between them,
-# whichever way the arrows point. X and Y are **d-separated** if every path is blocked somewhere: at a chain or fork
-# whose middle is given, or at a collider of which neither itself nor any descendant is given.
+# **Task.** Does the graph promise that X and Y are independent, given some set? **By hand.** List all
+# paths between them, whichever way the arrows point. X and Y are **d-separated** if every path is blocked
+# somewhere: at a chain or fork whose middle is given, or at a collider of which neither itself nor any
+# descendant is given.
 
 # %%
 def lets_through(before, middle, after, given):
@@ -240,8 +248,8 @@ def separated(x, y, given=()):
     return True
 
 # %% [markdown]
-# **With `cimg`.** `d_separated(world, x, y, given)` asks the same without listing paths. Do the two agree? Ask about
-# every pair, given nothing and given each other variable.
+# **With `cimg`.** `d_separated(world, x, y, given)` asks the same without listing paths. Do the two
+# agree? Ask about every pair, given nothing and given each other variable.
 
 # %%
 asked = [(x, y, ()) for x, y in combinations(dag, 2)]
@@ -250,13 +258,13 @@ assert all(separated(*q) == d_separated(duel, *q) for q in asked)
 print(f"hand and machine agree on all {len(asked)} questions")
 
 # %% [markdown]
-# **Caveat.** Separated means independent, whatever numbers are in the tables. *Not* separated means only that dependence is
-# allowed.
+# **Caveat.** Separated means independent, whatever numbers are in the tables. *Not* separated means only
+# that dependence is allowed.
 #
 # ### Exercise 1: predict
 #
-# Is each pair d-separated, given what stands in brackets? Use the figure, a finger and the three junctions, no code.
-# Then run.
+# Is each pair d-separated, given what stands in brackets? Use the figure, a finger and the three
+# junctions, no code. Then run.
 
 # %%
 questions = [("actor_type", "reaction", given) for given in ((), ("action",))]
@@ -271,14 +279,14 @@ for q, guess in zip(questions, guesses, strict=True):
     print({None: "not done yet", separated(*q): "right"}.get(guess, "look again"), "|", *q)
 
 # %% [markdown] tags=["solution"]
-# The last one is the trap: giving the type blocks one fork, but actor_strength ← actor_character → actor_attack stays
-# open. The fourth is a collider, one step upstream.
+# The last one is the trap: giving the type blocks one fork, but actor_strength ← actor_character →
+# actor_attack stays open. The fourth is a collider, one step upstream.
 
 # %% [markdown]
 # ## What data can test
 #
-# Every separation is a promise that data could break: among other things, two shares must be equal. **By hand.** Count both,
-# as in the puzzle.
+# Every separation is a promise that data could break: among other things, two shares must be equal. **By
+# hand.** Count both, as in the puzzle.
 
 # %%
 types, lines = ("type1", "type2"), []
@@ -295,15 +303,16 @@ for q in (
 show.table(lines, [*HEAD, "apart, exactly", "promise"])
 
 # %% [markdown]
-# Nothing speaks against the three promises. The fourth pair, to which nothing was promised, is further apart than chance goes. The last is a
-# surprise: there *is* an arrow from character to type, and no difference. Satyrs and golems come in the same types,
-# equally often. An arrow allows; its table may decline.
+# Nothing speaks against the three promises. The fourth pair, to which nothing was promised, is further
+# apart than chance goes. The last is a surprise: there *is* an arrow from character to type, and no
+# difference. Satyrs and golems come in the same types, equally often. An arrow allows; its table may
+# decline.
 #
 # Three things such a test can't do:
 #
 # - **Prove the graph.** A graph with all 66 arrows promises nothing, so nothing can refute it.
-# - **Test what wasn't recorded.** In pictures the abilities are hidden, and the third line can't be counted. A hidden
-#   common cause may look just like an arrow.
+# - **Test what wasn't recorded.** In pictures the abilities are hidden, and the third line can't be
+#   counted. A hidden common cause may look just like an arrow.
 # - **Tell every arrow's direction.** Watch.
 
 # %%
@@ -313,19 +322,20 @@ lines = [["action → reaction", seen, seen], ["reaction → action", seen, join
 show.table(lines, ["story", "P(die | action = attack)", "P(die | do(action = attack))"])
 
 # %% [markdown]
-# Forget the other ten variables. P(action) P(reaction | action) and P(reaction) P(action | reaction) are one and the same
-# joint distribution: no count of actions and reactions tells the stories apart. Reach in and *set* the action (`do`),
-# and they part: in the second, the reaction doesn't listen to the action.
+# Forget the other ten variables. P(action) P(reaction | action) and P(reaction) P(action | reaction) are
+# one and the same joint distribution: no count of actions and reactions tells the stories apart. Reach in
+# and *set* the action (`do`), and they part: in the second, the reaction doesn't listen to the action.
 #
-# More variables can help, for colliders leave a trace. Two graphs make the same promises exactly if they join the same pairs and
-# have the same colliders with unjoined causes (Verma and Pearl, 1990). To read arrows off data, though, one must trust that
-# no independence is an accident, such as that of character and type.
+# More variables can help, for colliders leave a trace. Two graphs make the same promises exactly if they
+# join the same pairs and have the same colliders with unjoined causes (Verma and Pearl, 1990). To read
+# arrows off data, though, one must trust that no independence is an accident, such as that of character
+# and type.
 #
 # ## Three ways to draw a wrong graph
 #
-# **From time order.** "The reactor's type was there before the action; so reactor_type → action."
-# **From correlation.** "B and C are clear correlations; so actor_strength → actor_attack and reactor_defense → action."
-# If such an arrow does anything, *setting* the cause moves the effect. Ask the world.
+# **From time order.** "The reactor's type was there before the action; so reactor_type → action." **From
+# correlation.** "B and C are clear correlations; so actor_strength → actor_attack and reactor_defense →
+# action." If such an arrow does anything, *setting* the cause moves the effect. Ask the world.
 
 # %%
 arrows = A, B, C, Q("action", "attack", "reactor_type", types)
@@ -333,8 +343,8 @@ lines = [[f"{q.cause} → {q.target}", *exact(q), *exact(q._replace(given={}), "
 show.table(lines, ["arrow?", "seen: first", "second", "set: first", "second"])
 
 # %% [markdown]
-# Only A's effect moves when its cause is set. (For C, *seen* is among hurt reactors, *set* among all.) Time order forbids
-# arrows into the past; that is all it does.
+# Only A's effect moves when its cause is set. (For C, *seen* is among hurt reactors, *set* among all.)
+# Time order forbids arrows into the past; that is all it does.
 #
 # **In a circle.** "The action provokes the reaction, and the reaction provokes the next action."
 
@@ -347,13 +357,14 @@ except ValueError as error:
     print(error)
 
 # %% [markdown]
-# In a circle nobody can go first. The cure is in the word *next*: the next action is another variable. Unroll time:
-# action 1 → reaction 1 → action 2.
+# In a circle nobody can go first. The cure is in the word *next*: the next action is another variable.
+# Unroll time: action 1 → reaction 1 → action 2.
 #
 # ### Exercise 2: separate them
 #
-# Which variables **of the picture** must at least be given to make x and y independent? Write the search: small sets
-# first, and `d_separated` to ask. (Compare with: one variable for pair 1, two for pair 2, none for pair 3. Pair 4 is odd.)
+# Which variables **of the picture** must at least be given to make x and y independent? Write the search:
+# small sets first, and `d_separated` to ask. (Compare with: one variable for pair 1, two for pair 2, none
+# for pair 3. Pair 4 is odd.)
 
 # %%
 def separator(x, y):
@@ -377,10 +388,10 @@ print(*(separator(x, y) for x, y in pairs), sep="\n")
 # %% [markdown]
 # ### Exercise 3: find the mistake
 #
-# The *arena* is a duel at some hour. By day a crowd watches, and to strike first is bad form. By night nobody sees who
-# began, and blows miss. The time isn't drawn, but the sky shows it. A colleague saw in the pictures that sky goes with
-# action and with reaction, and drew time → sky, sky → action, sky → reaction. Mend the drawing. (Compare with: one
-# arrow is right.)
+# The *arena* is a duel at some hour. By day a crowd watches, and to strike first is bad form. By night
+# nobody sees who began, and blows miss. The time isn't drawn, but the sky shows it. A colleague saw in
+# the pictures that sky goes with action and with reaction, and drew time → sky, sky → action, sky →
+# reaction. Mend the drawing. (Compare with: one arrow is right.)
 
 # %%
 # <solution>
@@ -396,5 +407,5 @@ for sky in ("day", "night"):
     print(f"P(attack | sky = {sky}) = {seen:.3f}, P(attack | do(sky = {sky})) = {done:.3f}")
 
 # %% [markdown] tags=["solution"]
-# Repaint the sky, and nobody fights differently: action ← time → sky is a fork. Pictures alone can't tell this graph from the
-# colleague's; knowing the game can. Notebook 05 meets this fork again.
+# Repaint the sky, and nobody fights differently: action ← time → sky is a fork. Pictures alone can't tell
+# this graph from the colleague's; knowing the game can. Notebook 05 meets this fork again.

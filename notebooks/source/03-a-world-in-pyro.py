@@ -38,7 +38,8 @@
 # %% [markdown]
 # ## A puzzle: how would you find out?
 #
-# One line from now, the duel gets a twin with a slip in one table: two axes have changed places. Four scenes from each.
+# One line from now, the duel gets a twin with a slip in one table: two axes have changed places. Four
+# scenes from each.
 
 # %%
 import time
@@ -70,13 +71,14 @@ for world, seed in (duel, 11), (slipped, 12):
 show.scenes(torch.cat(pictures), ["duel"] * 4 + ["slipped"] * 4, columns=4, zoom=3)
 
 # %% [markdown]
-# Nothing to see. Both worlds draw fine scenes, and both passed every validation when they were made. I have told you which one
-# is broken. How would you find out if I hadn't?
+# Nothing to see. Both worlds draw fine scenes, and both passed every validation when they were made. I
+# have told you which one is broken. How would you find out if I hadn't?
 #
 # ## A table, and how to read it
 #
-# A **world** is a graph and, for each variable, a **table**: one row of probabilities for each combination of its parents'
-# values. The action's parents are the actor's strength, defense and attack, *in this order*.
+# A **world** is a graph and, for each variable, a **table**: one row of probabilities for each
+# combination of its parents' values. The action's parents are the actor's strength, defense and attack,
+# *in this order*.
 
 # %%
 action = duel.variables["action"]
@@ -86,15 +88,16 @@ lines = [[*row, *p] for row, p in zip(product(*parents), action.cpt.flatten(0, 2
 show.table(lines, ["strength", "defense", "attack", *(f"P({x})" for x in action.values)], digits=1)
 
 # %% [markdown]
-# One axis per parent, and the last axis for the variable's own values: `cpt[strength, defense, attack]` is a row, and a
-# row sums to 1. A strong actor of low defense and low attack mostly walks away. The slip swaps the first two axes: its row for a *strong*
-# actor of *low* defense is the row that was meant for a *weak* one of *high* defense.
+# One axis per parent, and the last axis for the variable's own values: `cpt[strength, defense, attack]`
+# is a row, and a row sums to 1. A strong actor of low defense and low attack mostly walks away. The slip
+# swaps the first two axes: its row for a *strong* actor of *low* defense is the row that was meant for a
+# *weak* one of *high* defense.
 #
 # ## By hand: one duel, causes first
 #
-# **Task.** Draw one duel. **By hand.** Visit the variables so that parents come before children. Each time, let
-# the parents' values pick the row, lay its probabilities end to end on a stick of length 1, and throw a dart u. Where
-# it lands is the value. This is **ancestral sampling**.
+# **Task.** Draw one duel. **By hand.** Visit the variables so that parents come before children. Each
+# time, let the parents' values pick the row, lay its probabilities end to end on a stick of length 1, and
+# throw a dart u. Where it lands is the value. This is **ancestral sampling**.
 
 # %%
 rng, one = np.random.default_rng(7), {}
@@ -109,15 +112,17 @@ style = scene.sample_uniform(scene.style_of(duel), 1, seed=7)
 show.scenes(scene.render(one | style), zoom=6)
 
 # %% [markdown]
-# Twelve rows, twelve darts, one duel; and the style, drawn the same way, evenly. Look how each row depends on what was drawn above
-# it. Start with the reaction, and Python stops with a `KeyError`: nobody has decided the action yet.
+# Twelve rows, twelve darts, one duel; and the style, drawn the same way, evenly. Look how each row
+# depends on what was drawn above it. Start with the reaction, and Python stops with a `KeyError`: nobody
+# has decided the action yet.
 #
-# All that is random sits in the darts: the same darts give the same duel. Remember them. Notebook 06 will need them.
+# All that is random sits in the darts: the same darts give the same duel. Remember them. Notebook 06 will
+# need them.
 #
 # ## Ten thousand at once
 #
-# A loop over duels is slow. But a table can be indexed by whole tensors: `cpt[strength, defense, attack]` with three
-# tensors of length n is n rows. The loop over *variables* stays; the loop over duels is gone.
+# A loop over duels is slow. But a table can be indexed by whole tensors: `cpt[strength, defense, attack]`
+# with three tensors of length n is n rows. The loop over *variables* stays; the loop over duels is gone.
 
 # %%
 def draw(world, n, seed):
@@ -135,8 +140,9 @@ print("the first of", len(rows["action"]), "duels:", *duel.describe(rows).values
 # %% [markdown]
 # ## The same in Pyro
 #
-# Pyro is a language for such programs. `pyro.sample(name, distribution)` draws, and gives the draw a **name**, so that other tools
-# can find it, fix it, or sum over it. One line per variable; the parents are what is indexed. Here is the actor's half.
+# Pyro is a language for such programs. `pyro.sample(name, distribution)` draws, and gives the draw a
+# **name**, so that other tools can find it, fix it, or sum over it. One line per variable; the parents
+# are what is indexed. Here is the actor's half.
 
 # %%
 def site(name, *parents):
@@ -162,9 +168,9 @@ assert torch.isclose(trace.log_prob_sum(), by_hand)
 print(f"log probability of this run: ≈ {trace.log_prob_sum():.3f}, exactly: ≈ {by_hand:.3f}")
 
 # %% [markdown]
-# A **trace** is the record of one run: what was drawn at each site, and how probable it was. The graph hasn't gone
-# anywhere: a variable's line mentions its parents, and nothing else. (The values may differ from machine to machine; those of
-# `cimg`'s own `World.sample` never do.)
+# A **trace** is the record of one run: what was drawn at each site, and how probable it was. The graph
+# hasn't gone anywhere: a variable's line mentions its parents, and nothing else. (The values may differ
+# from machine to machine; those of `cimg`'s own `World.sample` never do.)
 #
 # To draw many duels, run the *same* program inside a **plate**.
 
@@ -180,13 +186,13 @@ print(f"{len(actions):,} actions in one run")
 print(f"Duels per second, loop and plate, on this machine: {loop:,.0f} and {plate:,.0f}")
 
 # %% [markdown]
-# The plate runs the program once, with tensors: each site draws n values, and picks n rows. It is also a claim: the rows are
-# *independent*. No duel listens to another.
+# The plate runs the program once, with tensors: each site draws n values, and picks n rows. It is also a
+# claim: the rows are *independent*. No duel listens to another.
 #
 # ### Exercise 1: the reactor's half
 #
-# Write it as the actor's was written. Mind the order of the reaction's parents: `duel.variables["reaction"].parents`. (Compare with: drawn and
-# exact shares, at most 0.02 apart.)
+# Write it as the actor's was written. Mind the order of the reaction's parents:
+# `duel.variables["reaction"].parents`. (Compare with: drawn and exact shares, at most 0.02 apart.)
 
 # %%
 def reactor(action):
@@ -224,8 +230,8 @@ else:
 #     return values
 # ```
 #
-# That is `world.program(n)`. (It takes one more care: it passes logarithms, since `Categorical` turns a probability of 0 into a
-# tiny one.) Ten thousand duels, then ten thousand pictures:
+# That is `world.program(n)`. (It takes one more care: it passes logarithms, since `Categorical` turns a
+# probability of 0 into a tiny one.) Ten thousand duels, then ten thousand pictures:
 
 # %%
 piled = duel.program(10_000)()
@@ -234,15 +240,17 @@ scenes = scene.render(piled | style)
 show.scenes(scenes[:8], columns=4, zoom=3, digest=False, title="The first eight of ten thousand")
 
 # %% [markdown]
-# Where the actor walks by, the reactor nearly always stands idle; where it doesn't, anything may happen. Find one of each.
+# Where the actor walks by, the reactor nearly always stands idle; where it doesn't, anything may happen.
+# Do the eight agree?
 #
-# And a program is more than a pile of rows. Fix a site and infer the others: that is *seeing*, notebook 04. Rewrite one
-# line: that is *doing*, notebook 05. Keep the darts: *imagining*, 06.
+# And a program is more than a pile of rows. Fix a site and infer the others: that is *seeing*, notebook
+# 04. Rewrite one line: that is *doing*, notebook 05. Keep the darts: *imagining*, 06.
 #
 # ## Are they right? Samples against exact probabilities
 #
-# **Task.** P(action), exactly. **Assumptions.** The graph and its tables. **By hand.** Multiply the actor's six tables, and sum over all that
-# isn't asked for. An index in the einsum is a variable: c character, t type, s d a the abilities, x the action.
+# **Task.** P(action), exactly. **Assumptions.** The graph and its tables. **By hand.** Multiply the
+# actor's six tables, and sum over all that isn't asked for. An index in the einsum is a variable: c
+# character, t type, s d a the abilities, x the action.
 
 # %%
 tables = [duel.variables[name].cpt for name in values]
@@ -253,9 +261,10 @@ bars = {"10,000 drawn by hand": share, "exact": exact}
 show.distributions(bars, action.values, errors={"10,000 drawn by hand": error}, digits=3)
 
 # %% [markdown]
-# **With `cimg`.** `probability(duel, "action")` says the same; the cell asserts it. The bars differ a little, as they must: a share
-# of n rows strays from p by about one **standard error**, √(p(1−p)/n), the whisker. So count distances in standard
-# errors. Among a few dozen comparisons the largest is often 2 or 3 by chance alone, and hardly ever 5.
+# **With `cimg`.** `probability(duel, "action")` says the same; the cell asserts it. The bars differ a
+# little, as they must: a share of n rows strays from p by about one **standard error**, √(p(1−p)/n), the
+# whisker. So count distances in standard errors. Among a few dozen comparisons the largest is often 2 or
+# 3 by chance alone, and hardly ever 5.
 
 # %%
 def farthest(rows, p, names):
@@ -278,7 +287,8 @@ print(f"by hand: {margins(rows, duel):.1f}, in Pyro: ≈ {margins(piled, duel):.
 #
 # ## Broken tables, and who finds them
 #
-# **A row that sums to 1.1**: type 0.2 for 0.1, once. **An axis in the wrong place**: put the reaction's last parent first.
+# **A row that sums to 1.1**: type 0.2 for 0.1, once. **An axis in the wrong place**: put the reaction's
+# last parent first.
 
 # %%
 heavy = action.cpt.clone()
@@ -292,11 +302,12 @@ for name, cpt in ("action", heavy), ("reaction", turned):
 print("Pyro says nothing, and draws from", *(f"{p:.3f}" for p in Categorical(heavy[0, 0, 0]).probs))
 
 # %% [markdown]
-# `cimg` names the variable and the row, and repairs nothing: it can't know which number was meant. Pyro's `Categorical` divides
-# by the sum without a word, and now every number of that row is wrong.
+# `cimg` names the variable and the row, and repairs nothing: it can't know which number was meant. Pyro's
+# `Categorical` divides by the sum without a word, and now every number of that row is wrong.
 #
-# The turned table's sizes give it away: the action has three values where two were expected. But the two axes that the puzzle swapped
-# are both of size 2, and each row still sums to 1. No validator can object. So check, with what you have built.
+# The turned table's sizes give it away: the action has three values where two were expected. But the two
+# axes that the puzzle swapped are both of size 2, and each row still sums to 1. No validator can object.
+# So check, with what you have built.
 
 # %%
 p, names = probability(duel, "action"), [*action.parents, "action"]
@@ -313,18 +324,20 @@ show.table(lines, ["check of the slipped world", "rows", "farthest, in standard 
 # %% [markdown]
 # Read it line by line:
 #
-# - **Against itself**, a million rows find nothing. They agree with the tables that they were drawn from, slip and all. A check
-#   needs something *independent*: a published number, a specification, the author's "strong and defenceless? It walks away".
-# - **The margin** P(action) of ten thousand rows passes too. Half of the table's rows are wrong (those where strength and
-#   defense differ), but averaged over all actors the errors nearly cancel. A hundred times as many rows do find it.
+# - **Against itself**, a million rows find nothing. They agree with the tables that they were drawn from,
+#   slip and all. A check needs something *independent*: a published number, a specification, the author's
+#   "strong, defenceless, harmless: it walks away".
+# - **The margin** P(action) of ten thousand rows passes too. Half of the table's rows are wrong (those
+#   where strength and defense differ), but averaged over all actors the errors nearly cancel. A hundred
+#   times as many rows do find it.
 # - **Row by row**, ten thousand are plenty. Look where it hurts, not at the average.
 #
 # **Caveat.** A check that passes has only failed to find a mistake of the size that it could have seen.
 #
 # ### Exercise 2: how many rows?
 #
-# The slip moves P(action = walk) only a little. How many rows until that is 4 standard errors? Choose before you run: 500, 50,000
-# or 5,000,000.
+# The slip moves P(action = walk) only a little. How many rows until that is 4 standard errors? Choose
+# before you run: 500, 50,000 or 5,000,000.
 
 # %%
 # <solution>
@@ -342,8 +355,8 @@ print(f"P(walk) goes from {p:.4f} to {q:.4f};", said)
 #
 # ### Exercise 3: find the mistake
 #
-# This troop of a thousand actors ought to be half satyrs, half golems. Run it: it isn't. Move one line. Then say what the program
-# claimed as it stood. (Compare with: about half.)
+# This troop of a thousand actors ought to be half satyrs, half golems. Run it: it isn't. Move one line.
+# Then say what the program claimed as it stood. (Compare with: about half.)
 
 # %%
 def troop(n):
@@ -363,6 +376,6 @@ golems = troop(1_000)[0].double().mean()
 print("not done yet: all alike" if golems in (0, 1) else "satyrs and golems")
 
 # %% [markdown] tags=["solution"]
-# Outside the plate a site is drawn once, and all rows share it. Over many runs half of the troops are golems, so
-# P(character) is right; but the rows of one run aren't independent: they share a cause. Sometimes that is what you mean (one weather
-# for all). Here it isn't.
+# Outside the plate a site is drawn once, and all rows share it. Over many runs half of the troops are
+# golems, so P(character) is right; but the rows of one run aren't independent: they share a cause.
+# Sometimes that is what you mean (one weather for all). Here it isn't.
