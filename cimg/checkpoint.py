@@ -42,10 +42,10 @@ def check_place(path: Path) -> None:
     """
     if path.suffix != ".safetensors":
         raise CheckpointError(f"{path}: expected a file name that ends in .safetensors")
-    for file in (path, path.with_suffix(".json")):
-        if file.is_dir():
-            raise CheckpointError(f"{file}: cannot be written: it is a folder")
     try:
+        for file in (path, path.with_suffix(".json")):
+            if file.is_dir():
+                raise CheckpointError(f"{file}: cannot be written: it is a folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         half_done(path).touch()
         half_done(path).unlink()
@@ -109,14 +109,15 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def fit(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Put tensors into a module that they were made for. Buffers may come in any length, if all in
-    the same.
+    """Put tensors into a module that they were made for. Half precision, in which weights are kept,
+    becomes what the module has. Buffers may come in any length, if all in the same.
 
     Raises:
         CheckpointError: a tensor is missing, left over, of another shape or type, or has an entry
             that is no finite number. The module is as it was.
     """
     want, buffers = module.state_dict(), dict(module.named_buffers())
+    tensors = {name: x.float() if x.dtype == torch.half else x for name, x in tensors.items()}
     for name in sorted(want.keys() | tensors.keys()):
         if name not in want or name not in tensors:
             which = "is missing" if name in want else "doesn't belong to this model"

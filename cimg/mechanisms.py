@@ -82,7 +82,7 @@ class Background(nn.Module):
     z, for the details that belong to one place only, such as a tuft of grass.
     """
 
-    def __init__(self, inputs: int, hidden: int = 64, layers: int = 12):
+    def __init__(self, inputs: int, hidden: int = 64, layers: int = 16):
         super().__init__()
         cells, colours = HEIGHT * WIDTH // PATCH**2, COLOURS * PATCH * PATCH
         self.usual = nn.Parameter(torch.zeros(cells, colours))
@@ -90,7 +90,7 @@ class Background(nn.Module):
         self.cell = nn.Parameter(torch.randn(cells, hidden))
         self.middle = nn.Linear(hidden, hidden)
         self.patch = nn.Linear(hidden, colours)
-        self.mix = mlp(inputs, hidden, layers)
+        self.mix = mlp(inputs, 2 * hidden, 2 * hidden, layers)
         self.layers = nn.Parameter(torch.zeros(layers, cells, colours))
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -43,8 +43,8 @@ class Settings:
     muon: float = 0.02  # hidden matrices
     adam: float = 4e-3  # biases, heads, patch codes
     figures: float = 0.2  # logits of the figures
-    usual: float = 0.1  # logits of the usual background
-    details: float = 0.02  # codes of the patches, layers of single pixels
+    usual: float = 0.03  # logits of the usual background
+    details: float = 0.05  # codes of the patches, layers of single pixels
     warm_up: int = 50  # steps
     annealing: float = 0.8  # share of the run over which the KL term's weight grows from 0 to 1
     blurred: float = 0.12  # share of the run in which every place counts alike

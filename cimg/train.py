@@ -80,10 +80,13 @@ def train(
 
 
 def finish(model: CausalVAE, settings: Settings, batches: Batches) -> None:
-    """Keep the styles of some training scenes, and get the model ready for use."""
+    """Keep the styles of some training scenes, and get the model ready for use: with the very
+    numbers that `save` keeps, rounded to half precision."""
     model.eval().requires_grad_(False)
     scenes, values = Batches(batches.world, STYLES_KEPT, settings.seed + 1, batches.keep)[0]
     model.remember_styles(scenes, values)
+    for x in model.state_dict().values():
+        x.copy_(x.half())
 
 
 # ── To and from disk ────────────────────────────────────────────────────────────────────────────
@@ -96,8 +99,9 @@ def description(model: CausalVAE, settings: Settings) -> dict:
 
 
 def save(model: CausalVAE, settings: Settings, path: Path) -> None:
-    """Write weights (.safetensors) and their description (.json beside them)."""
-    checkpoint.write(path, model.state_dict(), description(model, settings))
+    """Write weights (.safetensors, half precision) and their description (.json beside them)."""
+    halved = {name: x.half() for name, x in model.state_dict().items()}
+    checkpoint.write(path, halved, description(model, settings))
 
 
 def load(name: str | Path = "duel", world: World | None = None) -> CausalVAE:

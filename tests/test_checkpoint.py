@@ -131,7 +131,7 @@ def test_the_description_in_the_file_counts_not_the_one_beside_it(path):
 # ── Broken files ────────────────────────────────────────────────────────────────────────────────
 
 
-def refuse(path: Path, message: str = "") -> None:
+def refuse(path: Path, message: str | None = None) -> None:
     """Reading gives a CheckpointError that names the file, and the file stays as it was."""
     before = path.read_bytes()
     with pytest.raises(CheckpointError, match=message) as error:
@@ -164,7 +164,7 @@ def test_random_bytes(tmp_path, content):
 @given(st.data())
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_damaged_header(path, data):
-    """Any byte of the header changed: an error, or a file that reads as something; never a crash."""
+    """Any byte of the header changed: an error, or a file that reads as something; no crash."""
     write(path, small().state_dict(), ABOUT)
     whole = bytearray(path.read_bytes())
     size = 8 + struct.unpack("<Q", whole[:8])[0]

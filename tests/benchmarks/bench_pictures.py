@@ -1,0 +1,82 @@
+"""How fast the model draws, answers and learns, and how much room it takes.
+
+`python -m tests.benchmarks pictures`; the shipped weights of the duel; threads as torch likes.
+"""
+
+from collections.abc import Callable, Iterator
+from statistics import quantiles
+
+import torch
+
+from cimg import checkpoint
+from cimg.data import Batches, draw, held_out
+from cimg.imagine import imagine
+from cimg.step import Settings, advance, optimisers
+from cimg.train import load
+from cimg.vae import CausalVAE
+from cimg.world import World
+from tests.benchmarks.bench_scenes import rate, seconds
+
+STEPS = 30  # of training, at a time
+
+
+def milliseconds(what: str, work: Callable, repeat: int, target: str = "") -> dict:
+    """A row: how long one call takes, the median; the spread is that of the middle half."""
+    low, middle, high = (1000 * t for t in quantiles(seconds(work, repeat), n=4))
+    row = {"what": what, "value": middle, "unit": "ms", "spread": f"{low:.3g} to {high:.3g}"}
+    return row | ({"target": target} if target else {})
+
+
+def training(world: World) -> dict:
+    """Steps of a run with the settings that come with cimg, past the warm-up."""
+    settings = Settings()
+    torch.manual_seed(settings.seed)
+    model = CausalVAE(world, settings.hidden)
+    found = optimisers(model, settings)
+    batches = Batches(world, settings.batch, keep=~held_out(world, settings.held_out))
+
+    def some() -> None:
+        for i in range(settings.warm_up, settings.warm_up + STEPS):
+            advance(model, found, settings, i, *batches[i])
+
+    took = seconds(some, 5)
+    row = rate("training steps", STEPS, took, f"≥ {settings.steps / 60:g}")
+    run = settings.steps / row["value"]
+    return row | {"note": f"{settings.steps:,} of {settings.batch} scenes: {run:.0f} s"}
+
+
+def peak() -> Iterator[dict]:
+    """The most memory that this process has held so far, where the system tells."""
+    try:
+        from resource import RUSAGE_SELF, getrusage
+    except ImportError:
+        return
+    value = getrusage(RUSAGE_SELF).ru_maxrss / 1024
+    what = "peak memory, after 1,000 pictures at once"
+    yield {"what": what, "value": value, "unit": "MB", "target": "≤ 1,500"}
+
+
+def measure() -> Iterator[dict]:
+    model = load("duel")
+    scenes, values = draw(model.world, 1000, seed=1)
+    z, _ = model.encode(scenes, values)
+    size = (checkpoint.FOLDER / "duel.safetensors").stat().st_size / 1e6
+    parameters = sum(p.numel() for p in model.parameters())
+    yield {"what": "parameters", "value": parameters, "unit": "", "target": "≤ 2,000,000"}
+    yield {"what": "weights on disk", "value": size, "unit": "MB", "target": "≤ 10"}
+    yield milliseconds("weights loaded", lambda: load("duel"), 10)
+
+    def part(n: int) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        return z[:n], {name: codes[:n] for name, codes in values.items()}
+
+    one, few = part(1), part(64)
+    yield milliseconds("1 picture decoded", lambda: model.decode(*one), 100)
+    yield milliseconds("64 pictures decoded", lambda: model.decode(*few), 25, "≤ 50")
+    yield milliseconds("1,000 pictures decoded", lambda: model.decode(z, values), 5)
+    yield milliseconds("1,000 scenes encoded", lambda: model.encode(scenes, values), 5)
+    yield milliseconds("labels of 1,000 scenes read", lambda: model.read(scenes), 5)
+    yield from peak()
+    what = "one counterfactual from an image: read, abduct, act, predict"
+    act = {"action": "attack"}
+    yield milliseconds(what, lambda: imagine(model, scenes[0], act), 100, "≤ 20")
+    yield training(model.world)
