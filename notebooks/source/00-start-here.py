@@ -198,6 +198,9 @@ from cimg.explorer import ask
 shown = ask(model, 0, "action", "attack")
 shown.picture
 
+# %% [markdown]
+# Compare the middle with the right: are they the same, pixel for pixel? The explorer counts:
+
 # %%
 print("≈", shown.sentence.replace("; ", ";\n≈ "))
 assert "Had action been attack" in shown.sentence

@@ -16,7 +16,7 @@
 #   - "Each test alone can be passed by cheating. Report all of them, and the truth where there is one."
 #   - "The tests judge the drawing. Whether the labels are those that would have followed is the world's business: graph, tables, coupling."
 # mistakes:
-#   - "**Praising composition alone.** A program that returns its input has it perfectly; so has any network with the residual copied back."
+#   - "**Praising composition alone.** Returning the input has it; so has any network with the residual copied back."
 #   - "**A z that carries labels.** Reconstructions are perfect, and the decoder needn't listen to what it is told."
 #   - "**Drawing a new style for an old picture.** That is an intervention, sold as a counterfactual."
 #   - "**Answering for a picture that wasn't understood.** What abduction can't explain, the answer loses."
@@ -32,7 +32,7 @@
 #   - ask: "The model's pictures pass all four tests. Which of these can still be wrong?"
 #     options: [the place of the characters in an answer, "the probabilities of the reactions, had the action been another", the sky in an answer]
 #     answer: b
-#     why: "They rest on graph, tables and coupling, none of which is tested by drawing well."
+#     why: "They rest on graph, tables and coupling, which drawing well doesn't test."
 # ---
 
 # %% [markdown]
@@ -40,7 +40,7 @@
 #
 # A salesman offers you a program that answers "how would this image look, had …?". His leaflet: *Change
 # nothing, and your picture comes back, to the pixel. Change something and change it back: the same. And no
-# pixel is ever touched that should have been left alone.* All of that is true. Here is the program:
+# pixel is ever touched that should have been left alone.* All true. Here is the program:
 #
 #     def answer(picture, question):
 #         return picture
@@ -222,7 +222,7 @@ show.scenes(stand.masked_fill(places, 20), ["red: ever wrong; grey: characters"]
 
 # %% [markdown]
 # Where there is red, the same places are wrong again and again. The last count says how many are in the
-# background: figures come out of a table, but backgrounds out of a network, where a rare detail can get
+# background: figures come out of a table, backgrounds out of a network, where rare details can get
 # lost. A single pixel makes a picture wrong, so pictures score lower than pixels. Quote both.
 #
 # ## Four tests
