@@ -85,7 +85,7 @@ $(STAMP): requirements.txt pyproject.toml
 		{ rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); } || \
 		{ echo "No .venv could be made. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
 	@$(PY) -m pip install --quiet --requirement requirements.txt
-	@$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@$(PY) -m jupyter labextension disable --level=sys_prefix $(NEWS) >/dev/null 2>&1 || true
 	@printf '%s' "$(CURDIR)" > $(STAMP)
 	@echo "Set up."

@@ -347,3 +347,8 @@ def test_ci_runs_the_tests_whether_or_not_chromium_can_be_had(tools, tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines()[-1] == "make test"
     assert ("couldn't be installed" in ran.stdout) == (tools.get("apt-get") == "exit 1")
+
+
+def test_the_readmes_table_is_what_the_notebooks_state():
+    done = run(sys.executable, str(ROOT / "notebooks" / "readme.py"), "--check")
+    assert done.returncode == 0, done.stdout + done.stderr
