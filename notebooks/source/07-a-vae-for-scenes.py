@@ -55,6 +55,7 @@ from cimg.picture import finish, sheet
 from cimg.scene import stage
 from cimg.score import read_back
 
+torch.set_num_threads(1)  # these networks are small: threads would wait more than work
 duel, names, RGB = World.load("duel"), stage().palette.names, stage().palette.rgb / 255
 many, _ = draw(duel, 2_000, seed=100_000)  # scenes, uint8 [2000, 36, 64]
 nearest = (RGB - RGB[many[:, 0, 0].long()].mean(0)).norm(dim=1).argmin()
@@ -300,7 +301,7 @@ print(f"the world itself, exactly: {(truth - torch.tensor(2048).log()).mean():.2
 # %%
 def picture(z):
     return snapped("categorical", model.decode(z))
-scenes, known = draw(duel, 3_000, seed=300_000)
+scenes, known = draw(duel, 2_000, seed=300_000)
 codes, rows = model.encode(scenes)[0], []
 for name in ("sky", "hills", "actor_character", "action", "reactor_character", "reaction"):
     found = []
@@ -308,7 +309,7 @@ for name in ("sky", "hills", "actor_character", "action", "reactor_character", "
         x, x_test = (F.pad(z[:, part], (0, 1), value=1.0) for z in (codes, mean))
         probe = torch.linalg.lstsq(x, F.one_hot(known[name]).float()).solution
         found.append(((x_test @ probe).argmax(1) == values[name]).double().mean())
-    most = known[name].bincount().max().item() / 3_000  # whoever always says the most frequent
+    most = known[name].bincount().max().item() / 2_000  # whoever always says the most frequent
     assert found[0] > most + 0.15
     rows.append((name, most, *(f"≈ {x:.2f}" for x in found)))
 show.table(rows, ["", "no z", "1–32", "1–8", "9–16", "17–24", "25–32"], 2)
@@ -334,9 +335,9 @@ show.scenes(picture(steps), [f"{i}/7" for i in range(8)], 4, 3, digest=False)
 
 # %%
 fresh = picture(torch.randn(500, Z))
-near, far = (read_back(x)[1].median() for x in (picture(mean), fresh))
-assert 3 * near < far
-print(f"pixels off the nearest scene (median): reconstructed ≈ {near}, sampled ≈ {far}")
+(before, near), (_, far) = read_back(picture(mean)), read_back(fresh)
+assert 3 * near.median() < far.median()
+print(f"pixels off, median: reconstructed ≈ {near.median()}, sampled ≈ {far.median()}")
 show.scenes(torch.cat([test[:4], fresh[:4]]), ["true"] * 4 + ["sampled"] * 4, 4, 3, digest=False)
 
 # %% [markdown]
@@ -350,7 +351,6 @@ show.scenes(torch.cat([test[:4], fresh[:4]]), ["true"] * 4 + ["sampled"] * 4, 4,
 # that of day scenes. (So it takes labels after all.)
 
 # %%
-before = read_back(picture(mean))[0]
 def moved(name, old, new, times=1):  # scenes in which `name` is `old`, moved towards `new`
     rows = values[name] == old
     shift = codes[known[name] == new].mean(0) - codes[known[name] == old].mean(0)
