@@ -191,7 +191,7 @@ def train(kind, usual, rate, steps):
     model, wrong = VAE(usual), []
     inner = [p for name, p in model.named_parameters() if "." in name]
     optimisers = [torch.optim.Adam([p for p in inner if p.dim() != 2], 4e-3, betas=(0.9, 0.99)),
-        torch.optim.Adam([model.sheets, model.usual], rate, betas=(0.9, 0.99)),
+        torch.optim.Adam([model.sheets, model.usual], rate, betas=(0.9, 0.99), fused=True),
         torch.optim.Muon([p for p in inner if p.dim() == 2], 0.02, weight_decay=0.0)]
     schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(x, steps) for x in optimisers]
     for i in tqdm(range(steps), desc=kind):
