@@ -24,7 +24,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from lesson import COPIES, Lesson, LessonError, build_notebook, read_lesson
+from lesson import COPIES, Lesson, LessonError, build_notebook, quizzes, read_lesson
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -47,14 +47,23 @@ def path_of(name: str, copy: str, out: Path = HERE) -> Path:
     return (out / "solutions" if copy == "worked" else out) / f"{name}.ipynb"
 
 
+def quizzes_of(source: Path) -> Path:
+    """The file from which `cimg.check` knows the quizzes: in the package beside the notebooks."""
+    return source.resolve().parent.parent / "cimg" / "quizzes.json"
+
+
 def read_lessons(source: Path) -> list[Lesson]:
     return [read_lesson(path) for path in sorted(source.glob("*.py"))]
 
 
 def package_digest(root: Path = ROOT) -> str:
-    """Of all that a notebook's outputs depend on besides its own source."""
+    """Of all that a notebook's outputs depend on besides its own source.
+
+    Not of the quizzes: they come from the sources, and a notebook asks for its own only.
+    """
     digest = hashlib.sha256()
-    for path in sorted({p for pattern in USED for p in root.glob(pattern)}):
+    used = {p for pattern in USED for p in root.glob(pattern)}
+    for path in sorted(used - {root / "cimg" / "quizzes.json"}):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -194,7 +203,11 @@ def is_as_planned(plan: NotebookNode, notebook: NotebookNode | None) -> bool:
 def check(source: Path, out: Path) -> list[str]:
     """What on disk is not what the sources give; nothing is run."""
     lessons = read_lessons(source)
-    findings, expected = [], set()
+    findings, expected, known = [], set(), quizzes_of(source)
+    if known.parent.is_dir() and not (
+        known.exists() and known.read_text("utf-8") == quizzes(lessons)
+    ):
+        findings.append("cimg/quizzes.json is not what the sources give: make notebooks")
     for lesson in lessons:
         for copy in COPIES:
             path = path_of(lesson.name, copy, out)
@@ -218,7 +231,9 @@ def build(source: Path, out: Path, record: Path, names: list[str], everything: b
         raise BuildError(
             f"no source named {sorted(unknown)}; there are {[x.name for x in lessons]}"
         )
-    package = package_digest()
+    package, known = package_digest(), quizzes_of(source)
+    if known.parent.is_dir() and write_atomically(known, quizzes(lessons)):
+        print("  cimg/quizzes.json: written")
     try:
         made = json.loads(record.read_text())
     except (OSError, ValueError):

@@ -4,6 +4,7 @@ The format is told in `source/README.md`. Everything here is a pure function of 
 """
 
 import hashlib
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import yaml
 from nbformat import NotebookNode
 
 FORMAT = (
-    1  # raise it when the same source should give other cells: every notebook is then built anew
+    2  # raise it when the same source should give other cells: every notebook is then built anew
 )
 COPIES = ("learner", "worked")
 OPEN, STUB, CLOSE = "# <solution>", "# <stub>", "# </solution>"
@@ -122,13 +123,25 @@ def check_front_matter(front: dict, name: str) -> dict:
                 f"{name}: '{key}' should be a list of texts (quote those with a colon)"
             )
     for i, item in enumerate(front["quiz"], start=1):
-        if not isinstance(item, dict) or set(item) != {"ask", "options", "answer", "why"}:
-            raise LessonError(f"{name}: quiz question {i} should have ask, options, answer, why")
+        if not isinstance(item, dict) or set(item) - {"hints"} != {
+            "ask",
+            "options",
+            "answer",
+            "why",
+        }:
+            raise LessonError(
+                f"{name}: quiz question {i} should have ask, options, answer, why, perhaps hints"
+            )
         options, answer = item["options"], item["answer"]
         if not isinstance(options, list) or not 2 <= len(options) <= 5:
             raise LessonError(f"{name}: quiz question {i} should have 2 to 5 options")
         if answer not in list("abcde"[: len(options)]):
             raise LessonError(f"{name}: quiz question {i}: answer {answer!r} is no option's letter")
+        hints, wrong = item.get("hints", {}), set("abcde"[: len(options)]) - {answer}
+        if not isinstance(hints, dict) or not set(hints) <= wrong:
+            raise LessonError(
+                f"{name}: quiz question {i}: hints are for {sorted(wrong)}: a text each"
+            )
     return front
 
 
@@ -161,7 +174,8 @@ def fill(source: str, copy: str, name: str) -> str:
 
 def reading_minutes(lesson: Lesson) -> int:
     """How long it takes to read the learner's copy once, in whole minutes."""
-    words = len(f"{recap(lesson.about)} {quiz(lesson.about)}".split())
+    about = lesson.about
+    words = len(f"{recap(about)} {quiz(about)} {quiz_answers(about)}".split())
     lines = 0
     for cell in lesson.cells:
         if "solution" not in cell.metadata.get("tags", ()):
@@ -215,14 +229,46 @@ def recap(about: dict) -> str:
 
 
 def quiz(about: dict) -> str:
-    """Three questions; the answers are there, folded away, each with its reason."""
-    questions, answers = [], []
+    """The questions with their options."""
+    questions = []
     for i, item in enumerate(about["quiz"], start=1):
         options = [f"    - **{'abcde'[j]}** {text}" for j, text in enumerate(item["options"])]
         questions.append("\n".join([f"{i}. {item['ask']}", *options]))
-        answers.append(f"{i}. **{item['answer']}**: {item['why']}")
-    fold = ["<details><summary>Answers, once you have chosen</summary>", *answers, "</details>"]
-    return "\n\n".join(["## Quiz", "\n".join(questions), fold[0], "\n".join(fold[1:-1]), fold[-1]])
+    return "## Quiz\n\n" + "\n".join(questions)
+
+
+def quiz_check(lesson: Lesson, copy: str) -> str:
+    """The code that checks the letters: the learner's to fill in, the worked copy's all right."""
+    letters = [
+        f'"{item["answer"]}"' if copy == "worked" else "..." for item in lesson.about["quiz"]
+    ]
+    call = f'check.quiz("{lesson.number}", {", ".join(letters)})'
+    note = "" if copy == "worked" else '  # a letter for each, such as "a"'
+    return f"from cimg.check import check\n\n{call}{note}"
+
+
+def quiz_answers(about: dict) -> str:
+    """The answers, folded away, each with its reason."""
+    answers = [f"{i}. **{q['answer']}**: {q['why']}" for i, q in enumerate(about["quiz"], start=1)]
+    opening = "<details><summary>Answers, once you have chosen</summary>"
+    return "\n\n".join([opening, "\n".join(answers), "</details>"])
+
+
+def quizzes(lessons: list[Lesson]) -> str:
+    """What `cimg.check` has to know of all quizzes, as JSON: letters, answers, reasons, hints."""
+    known = {}
+    for lesson in lessons:
+        questions = [
+            {
+                "letters": "abcde"[: len(item["options"])],
+                "answer": item["answer"],
+                "why": item["why"],
+                "hints": item.get("hints", {}),
+            }
+            for item in lesson.about["quiz"]
+        ]
+        known[lesson.number] = {"name": lesson.name, "questions": questions}
+    return json.dumps(known, indent=1, ensure_ascii=False) + "\n"
 
 
 def build_cells(
@@ -239,9 +285,17 @@ def build_cells(
             source = re.sub(r"(\]\(|src=\"|href=\")\.\./", r"\1../../", source)
         body.append(new_cell(cell.cell_type, source, cell_id(lesson, cell.source, used), tags))
     nav = navigation(lesson, copy, lessons)
-    closing = {"recap": recap(lesson.about), "quiz": quiz(lesson.about) + "\n\n---\n\n" + nav}
+    closing = {
+        "recap": recap(lesson.about),
+        "quiz": quiz(lesson.about),
+        "quiz-check": quiz_check(lesson, copy),
+        "answers": quiz_answers(lesson.about) + "\n\n---\n\n" + nav,
+    }
     footer = [
-        new_cell("markdown", text, f"{lesson.number}-{key}", [key]) for key, text in closing.items()
+        new_cell(
+            "code" if key == "quiz-check" else "markdown", text, f"{lesson.number}-{key}", [key]
+        )
+        for key, text in closing.items()
     ]
     minutes = {"reading": reading_minutes(lesson), **lesson.about["minutes"]}
     top = new_cell(

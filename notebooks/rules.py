@@ -40,9 +40,13 @@ def code(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
 def tagged(notebook: NotebookNode, tag: str) -> str:
     """The text of the one cell with this tag; empty if there isn't exactly one."""
-    found = [cell.source for cell in notebook.cells if tag in cell.metadata.get("tags", ())]
+    found = [cell.source for cell in notebook.cells if tag in tags(cell)]
     return found[0] if len(found) == 1 else ""
 
 
@@ -72,10 +76,16 @@ def output_texts(cell: NotebookNode) -> list[str]:
 
 
 def size(notebook: NotebookNode, length: int) -> list[str]:
-    """COURSE: how long a notebook may be; `length` is the file's, in bytes."""
-    lines = [len(cell.source.splitlines()) for cell in code(notebook)]
+    """COURSE: how long a notebook may be; `length` is the file's, in bytes.
+
+    The two cells that the builder puts behind the quiz, its check and its folded answers, count
+    neither as cells nor as code: they are the same in every notebook and nobody has to read code
+    there. Their words count.
+    """
+    own = [c for c in notebook.cells if not {"quiz-check", "answers"} & set(tags(c))]
+    lines = [len(cell.source.splitlines()) for cell in own if cell.cell_type == "code"]
     is_ = {
-        "cells": len(notebook.cells),
+        "cells": len(own),
         "code lines": sum(lines),
         "lines in a cell": max(lines, default=0),
         "words": sum(count_words(cell.source) for cell in markdown(notebook)),
@@ -133,11 +143,15 @@ def footer(notebook: NotebookNode) -> list[str]:
 
 
 def quiz(notebook: NotebookNode) -> list[str]:
-    """Three questions with two options or more; an answer that is one of them, and why."""
-    text = tagged(notebook, "quiz")
-    asked, _, answers = text.partition("<details>")
+    """Three questions with two options or more; a check of the letters; the answers, and why."""
+    asked, answers = tagged(notebook, "quiz"), tagged(notebook, "answers")
     questions = re.split(r"^\d\. ", asked, flags=re.MULTILINE)[1:]
     found = [] if len(questions) == 3 else [f"{len(questions)} quiz questions, 3 expected"]
+    checked = re.search(r"^check\.quiz\((.*)\)", tagged(notebook, "quiz-check"), re.MULTILINE)
+    if not checked or checked[1].count(",") != len(questions):
+        found.append("no code cell that checks a letter for each quiz question")
+    if "<details>" not in answers:
+        found.append("the quiz's answers aren't folded away")
     given = dict(re.findall(r"^(\d)\. \*\*([a-e])\*\*: \S", answers, flags=re.MULTILINE))
     for number, question in enumerate(questions, start=1):
         options = re.findall(r"^ +- \*\*([a-e])\*\* \S", question, flags=re.MULTILINE)

@@ -97,7 +97,7 @@ def course(built_once, tmp_path):
 def said(path):
     """All that a notebook's cells printed."""
     cells = nbformat.read(path, as_version=4).cells
-    return "".join(o.text for c in cells if c.cell_type == "code" for o in c.outputs)
+    return "".join(o.get("text", "") for c in cells if c.cell_type == "code" for o in c.outputs)
 
 
 def test_builds_both_copies_and_a_second_run_changes_nothing(course, capsys):

@@ -42,6 +42,7 @@ def test_a_stub_is_its_solution_minus_the_gaps(path):
     stubs = {cell.id: cell.source for cell in learner}
     written = [cell for cell in lesson.read_lesson(path).cells if cell.cell_type == "code"]
     done = [cell for cell in worked if cell.cell_type == "code"]
+    assert done.pop().metadata["tags"] == ["quiz-check"]  # which the builder adds
     for source, cell in zip(written, done, strict=True):
         if "solution" in source.metadata.get("tags", ()):
             assert cell.id not in stubs
@@ -97,9 +98,9 @@ QUIZ = """## Quiz
 3. Third?
     - **a** one
     - **b** two
-    - **c** three
-
-<details><summary>Answers</summary>
+    - **c** three"""
+QUIZ_CHECK = 'check.quiz("01", ..., ..., ...)'
+ANSWERS = """<details><summary>Answers</summary>
 
 1. **a**: so
 2. **b**: so
@@ -125,6 +126,8 @@ def good() -> nbformat.NotebookNode:
             new_code_cell("assert x > 0.9\nprint(x)", execution_count=2, outputs=[trained]),
             new_markdown_cell(RECAP, id="recap", metadata={"tags": ["recap"]}),
             new_markdown_cell(QUIZ, id="quiz", metadata={"tags": ["quiz"]}),
+            new_code_cell(QUIZ_CHECK, execution_count=3, metadata={"tags": ["quiz-check"]}),
+            new_markdown_cell(ANSWERS, id="answers", metadata={"tags": ["answers"]}),
         ],
         metadata={"cimg": {"copy": "learner"}},
     )
@@ -226,13 +229,16 @@ BROKEN = [
     (drop(5), "lacks '## You can now'"),
     (text(6, "3. Third?", "Third?"), "2 quiz questions"),
     (text(6, "    - **b** two\n2.", "2."), "quiz question 1: options"),
-    (text(6, "3. **c**: so", "3. **d**: so"), "quiz question 3: no answer"),
-    (text(6, "2. **b**: so\n", ""), "quiz question 2: no answer"),
-    (text(6, "(00-before.ipynb)", "(README.md)"), "no link to 00-before.ipynb"),
-    (text(6, "(02-after.ipynb)", "(README.md)"), "no link to 02-after.ipynb"),
+    (text(8, "3. **c**: so", "3. **d**: so"), "quiz question 3: no answer"),
+    (text(8, "2. **b**: so\n", ""), "quiz question 2: no answer"),
+    (text(7, ", ...)", ")"), "checks a letter for each quiz question"),
+    (drop(7), "checks a letter for each quiz question"),
+    (text(8, "<details>", ""), "aren't folded away"),
+    (text(8, "(00-before.ipynb)", "(README.md)"), "no link to 00-before.ipynb"),
+    (text(8, "(02-after.ipynb)", "(README.md)"), "no link to 02-after.ipynb"),
     # outputs
-    (count(2), "counts [2, 2]"),
-    (count(None), "counts [None, 2]"),
+    (count(2), "counts [2, 2, 3]"),
+    (count(None), "counts [None, 2, 3]"),
     (output(output_type="error", ename="E", evalue="", traceback=[]), "an output is an error"),
     (output(output_type="stream", name="stderr", text="x"), "written to stderr"),
     (printed("saved to /home/ann/x.png"), "path: '/home/ann/x.png'"),
@@ -291,6 +297,22 @@ def test_what_is_allowed(change, tmp_path):
     notebook = good()
     change(notebook)
     assert all_findings(notebook, tmp_path) == []
+
+
+def test_the_quizs_own_cells_are_not_counted(tmp_path):
+    """Forty cells and 150 lines of code of the author's own may stand beside them."""
+    notebook = good()
+    add(*[new_markdown_cell("x") for _ in range(33)])(notebook)
+    notebook.cells[2].source += "\nx" * 19
+    add(*[new_code_cell("x\n" * 19, execution_count=1) for _ in range(6)])(notebook)
+    for count, cell in enumerate(rules.code(notebook), start=1):
+        cell.execution_count = count
+    del notebook.cells[12:18]
+    own = [c for c in notebook.cells if not {"quiz-check", "answers"} & set(rules.tags(c))]
+    assert len(own) == 40
+    assert all_findings(notebook, tmp_path) == []
+    notebook.cells[-2].metadata["tags"] = []  # were it counted, there would be one too many
+    assert "41 cells, at most 40 allowed" in all_findings(notebook, tmp_path)
 
 
 def test_the_worked_copy_may_have_solution_cells(tmp_path):

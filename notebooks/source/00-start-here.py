@@ -6,7 +6,7 @@
 #   - tell seeing, doing and imagining apart by the question they answer
 #   - explain why changing one label in a picture is not enough
 #   - play with the model until it surprises you
-# minutes: {running: 1, exercises: 8}
+# minutes: {running: 1, exercises: 10}
 # need: Python, and that you once trained a small network; no causal inference
 # built: nothing yet. You will have asked the question that the whole course answers
 # key_ideas:
@@ -22,14 +22,23 @@
 #     options: [seeing, doing, imagining]
 #     answer: a
 #     why: "Nothing was changed; pictures were only looked at and picked out. That is conditioning."
+#     hints:
+#       b: "Did the friend change anything in the game, or only look through what was there?"
+#       c: "Is anything said about how one of these pictures would have gone otherwise?"
 #   - ask: "\"This golem was taunted and flinched. Would it have died, had it been attacked?\" Which rung is that?"
 #     options: [seeing, doing, imagining]
 #     answer: c
 #     why: "The question is about this golem, in the situation in which it did flinch, and about what did not happen."
+#     hints:
+#       a: "It speaks of what did not happen to this golem. Can one see that?"
+#       b: "Would new scenes, with attacks in them, be about this golem?"
 #   - ask: Why do the sky and the hills stay as they are in the answer?
 #     options: [the network copies pixels, "no arrow leads from the action to them", they are drawn last]
 #     answer: b
 #     why: "What doesn't follow from the action isn't changed by changing the action. The model abducts the style and draws with it again."
+#     hints:
+#       a: "If pixels were copied, the satyr would still taunt. What decides which ones stay?"
+#       c: "The order of drawing changes nothing about what causes what."
 # ---
 
 # %% [markdown]
@@ -215,12 +224,14 @@ assert "Had action been attack" in shown.sentence
 # * c: "This golem died of an attack. Would it be alive, had the satyr only taunted it?"
 
 # %%
+from cimg.check import check
+
 # <solution>
 rungs = {"a": 2, "b": 1, "c": 3}
 # <stub>
 # rungs = {"a": ..., "b": ..., "c": ...}  # your answers: 1, 2 or 3
 # </solution>
-print(rungs if ... not in rungs.values() else "not done yet")
+check("00.1", rungs)
 
 # %% [markdown] tags=["solution"]
 # *a* changes something for everybody and looks ahead: doing. *b* only sorts what there is: seeing, and from
@@ -236,12 +247,30 @@ print(rungs if ... not in rungs.values() else "not done yet")
 # <solution>
 mine = imagine(model, scene[0], {"action": "walk"}, n=1, seed=0)
 # <stub>
-# mine = None  # your code: imagine(...)
+# mine = ...  # your code: imagine(...)
 # </solution>
-if mine is None:
-    print("not done yet")
-else:
+check("00.2", mine)
+if mine is not ...:
     print("reaction:", model.world.describe(mine.values)["reaction"])
+
+# %% [markdown]
+# ### Exercise 3: explain
+#
+# A friend opens the first picture in an editor, swaps the taunting satyr for an attacking one, and leaves
+# the golem as it is. "There: had the action been an attack." What is the best objection?
+#
+# * a: that an editor can't draw as well as a network
+# * b: that an attack would have killed the golem
+# * c: that the golem's reaction follows from the action, so it has to be asked anew
+# * d: that the sky might have been another, too
+
+# %%
+# <solution>
+objection = "c"
+# <stub>
+# objection = ...  # your letter
+# </solution>
+check("00.3", objection)
 
 # %% [markdown]
 # ## How the course works
@@ -249,7 +278,8 @@ else:
 # * Notebooks 01 to 03 build the world: pictures, graph, program. 04 to 06 climb the three rungs on labels.
 #   07 to 09 teach a network to draw, and take the rungs to pictures. 10 to 12 go further. The
 #   [contents](../README.md) list those that are there.
-# * Each notebook is read from top to bottom and runs in under a minute. Exercises have worked solutions in
-#   the copy that the header links to. Try first: ten minutes of trying are worth an hour of reading.
+# * Each notebook is read from top to bottom and runs in under a minute. Exercises are checked at once: run
+#   the cell. A wrong answer brings a hint, a second one a stronger hint, a third the way to the worked copy,
+#   to which the header links too. Try first: ten minutes of trying are worth an hour of reading.
 # * Whatever the model says is put beside the truth. When you read a number, ask how far from it that is.
 # * Something doesn't work? `make doctor` checks this machine and says what to do.

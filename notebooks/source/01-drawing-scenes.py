@@ -24,14 +24,23 @@
 #     options: ["the actor is drawn bigger", "nothing changes", "the actor strikes harder"]
 #     answer: b
 #     why: "Strength is hidden: no pixel is drawn from it. It can only show through what it causes, and here all of that is held still."
+#     hints:
+#       a: "Nobody strong is drawn any bigger: is strength among what the renderer takes?"
+#       c: "How hard it strikes would be the action or the reaction, and these stay."
 #   - ask: "In the world called arena, what is the sky?"
 #     options: ["style", "a label", "a hidden variable"]
 #     answer: b
 #     why: "The arena decides it (its cause is the time of day) and it is drawn. In the duel the very same sky is style."
+#     hints:
+#       a: "Style is what the world doesn't decide. Does the arena decide its sky?"
+#       c: "Hidden variables aren't drawn. Isn't the sky?"
 #   - ask: "Why can't a collected data set say whether a counterfactual picture is right?"
 #     options: ["it is too small", "its labels have errors", "the picture of what did not happen isn't in it, however large it is"]
 #     answer: c
 #     why: "Of each moment there is one picture: of what did happen. More of them, or cleaner ones, don't change that."
+#     hints:
+#       a: "Suppose that it had a billion pictures. Is the one of what didn't happen among them?"
+#       b: "Suppose that no label is wrong. Which picture is still missing?"
 # ---
 
 # %% [markdown]
@@ -42,6 +51,7 @@
 # %%
 import torch
 from cimg import World, probability, render, show
+from cimg.check import check
 from cimg.scene import Stage, sample_uniform, stage, style_of, unflatten
 
 names = stage().variables  # what can be drawn: {variable: its values}
@@ -158,7 +168,7 @@ prediction = "B"
 # <stub>
 # prediction = None  # your letter
 # </solution>
-print(f"You predict {prediction}." if prediction else "Exercise 1: not done yet")
+check("01.1", prediction)
 
 # %%
 struck = render(codes(labels | style | {"action": "attack"}))[0]
@@ -231,8 +241,7 @@ def draw_over(v):
     scene[:, 32:] = scene[:, 32:].flip(1)
     return scene
 
-right = sum(map(torch.equal, map(draw_over, moments), rendered))
-print(f"{right:,} of {n:,} right", "(mended)" if right == n else "(exercise 2: not done yet)")
+check("01.2", draw_over)
 show.scenes(draw_over(labels | style), ["drawn over"], zoom=4)
 
 # %% [markdown]
@@ -257,9 +266,7 @@ def sun_of(picture):  # 0 to 7
     # return None  # your code
     # </solution>
 
-read = [sun_of(scene) for scene in rendered]
-right = sum(a == b for a, b in zip(read, values["sun"].tolist(), strict=True))
-print("Exercise 3: not done yet" if None in read else f"{right:,} of {n:,} right (you want all)")
+check("01.3", sun_of)
 
 # %% [markdown]
 # All 884,736 pictures are different (a test draws every one), so *everything* that was drawn can be read back, labels
@@ -383,5 +390,15 @@ show.scenes(torch.cat(shown), stories, columns=3)
 #
 # ### Exercise 4: draw somebody
 #
-# Change the slime's letters: a mushroom, a ghost, your head of department. Run the three cells again. Then break a rule on purpose (let it float; draw in the left column) and read what the loader says.
+# Change the slime's letters: a mushroom, a ghost, your head of department. Run the three cells again, and this one. Then
+# break a rule on purpose (let it float; draw in the left column) and read what the loader says.
 # [How to draw your own](../sprites/README.md#draw-your-own) has the rules, for a real pixel editor too.
+
+# %%
+# <solution>
+# The laziest answer that there is: a golden slime.
+mine = poses.masked_fill(poses == palette.names.index("grass"), palette.names.index("gold"))
+# <stub>
+# mine = poses  # nothing to fill in here
+# </solution>
+check("01.4", mine)

@@ -25,14 +25,22 @@
 #     options: ["an arrow from X to Y", "no arrow from X to Y"]
 #     answer: b
 #     why: "An arrow allows any table, even one in which X changes nothing. A missing arrow forbids a direct effect."
+#     hints:
+#       a: "An arrow allows an effect, and none at all as well. What does a missing one allow?"
 #   - ask: "In X → Y ← Z, with no other arrows, when are X and Z dependent?"
 #     options: ["always", "never", "they can be once Y is given, and are independent otherwise"]
 #     answer: c
 #     why: "Y is a collider: it blocks the path until it, or one of its descendants, is given."
+#     hints:
+#       a: "Nothing else joins X and Z, and Y hasn't been seen: is the path open?"
+#       b: "Among the cases with one value of Y, does X tell something about Z?"
 #   - ask: "You have a million rows of X and Y alone, and they are dependent. What follows?"
 #     options: ["X causes Y", "one of them causes the other", "nothing yet about who causes whom"]
 #     answer: c
 #     why: "X → Y, X ← Y, a common cause or a selection of the rows can each make the very same table."
+#     hints:
+#       a: "Turn the arrow round: would the same table come out?"
+#       b: "Could a third variable, that nobody recorded, cause both?"
 # ---
 
 # %% [markdown]
@@ -49,6 +57,7 @@ import networkx as nx
 import torch
 
 from cimg import World, scene, show
+from cimg.check import check
 from cimg.query import d_separated, probability
 
 duel = World.load("duel")
@@ -265,18 +274,20 @@ print(f"hand and machine agree on all {len(asked)} questions")
 #
 # Is each pair d-separated, given what stands in brackets? Use the figure, a finger and the three
 # junctions, no code. Then run.
+#
+# 1. actor_type, reaction ()
+# 2. actor_type, reaction (action)
+# 3. action, reactor_type ()
+# 4. action, reactor_type (reaction)
+# 5. actor_strength, actor_attack (actor_type)
 
 # %%
-questions = [("actor_type", "reaction", given) for given in ((), ("action",))]
-questions += [("action", "reactor_type", given) for given in ((), ("reaction",))]
-questions += [("actor_strength", "actor_attack", ("actor_type",))]
 # <solution>
 guesses = [False, True, True, False, False]
 # <stub>
-# guesses = [None, None, None, None, None]  # your code: True or False for each
+# guesses = [..., ..., ..., ..., ...]  # True or False for each pair
 # </solution>
-for q, guess in zip(questions, guesses, strict=True):
-    print({None: "not done yet", separated(*q): "right"}.get(guess, "look again"), "|", *q)
+check("02.1", guesses)
 
 # %% [markdown] tags=["solution"]
 # The last one is the trap: giving the type blocks one fork, but actor_strength ← actor_character →
@@ -374,13 +385,15 @@ def separator(x, y):
     sets = (given for size in range(len(pool) + 1) for given in combinations(pool, size))
     return next((given for given in sets if d_separated(duel, x, y, given)), None)
     # <stub>
-    # return "not done yet"  # your code: combinations(pool, size) lists the sets of one size
+    # return "..."  # your code: combinations(pool, size) lists the sets of one size
     # </solution>
 
 
 pairs = [("actor_attack", "reaction"), ("actor_strength", "actor_attack")]
 pairs += [("actor_character", "reactor_character"), ("reactor_attack", "reaction")]
-print(*(separator(x, y) for x, y in pairs), sep="\n")
+for x, y in pairs:
+    print(f"{x}, {y}: {separator(x, y)}")
+check("02.2", separator)
 
 # %% [markdown] tags=["solution"]
 # The fourth pair is joined by an arrow, and no set separates what an arrow joins.
@@ -397,11 +410,10 @@ print(*(separator(x, y) for x, y in pairs), sep="\n")
 # <solution>
 mended = {("time", "sky"), ("time", "action"), ("time", "reaction")}
 # <stub>
-# mended = None  # your code: a set of arrows (cause, effect)
+# mended = ...  # your code: a set of arrows (cause, effect)
 # </solution>
+check("02.3", mended)
 arena = World.load("arena")
-true = {arrow for arrow in arena.graph().edges if {"time", "sky"} & set(arrow)}
-print("not done yet" if mended is None else f"{len(mended ^ true)} arrows too many or too few")
 for sky in ("day", "night"):
     seen, done = (probability(arena, "action", **{k: {"sky": sky}})[0] for k in ("given", "do"))
     print(f"P(attack | sky = {sky}) = {seen:.3f}, P(attack | do(sky = {sky})) = {done:.3f}")

@@ -25,14 +25,23 @@
 #     options: ["4 values, 4 parents", "2 values, 4 parents", "4 values, 5 parents"]
 #     answer: a
 #     why: "The last axis is the variable's own; each other axis belongs to a parent."
+#     hints:
+#       b: "Which axis is the variable's own: the first or the last?"
+#       c: "There are five axes in all, and one belongs to the variable itself."
 #   - ask: "Why must ancestral sampling visit parents before children?"
 #     options: ["to be fast", "because a child's row is picked by its parents' values", "because Pyro sorts the sites"]
 #     answer: b
 #     why: "Without the parents' values nobody knows which row of the table to draw from."
+#     hints:
+#       a: "Any order is as fast. What is needed before a row can be picked?"
+#       c: "Pyro draws in the order in which the program runs. What would be missing, in another order?"
 #   - ask: "A share is 0.004 away from its exact value, in 10,000 rows, with a standard error of 0.0045. What do you conclude?"
 #     options: ["the sampler is wrong", "the sampler is right", "nothing: chance alone does that"]
 #     answer: c
 #     why: "It is less than one standard error. A wrong sampler could hide in there, too: ask for more rows, or for finer shares."
+#     hints:
+#       a: "Count the distance in standard errors. Is it more than one?"
+#       b: "A slip as small as the standard error would look just like this."
 # ---
 
 # %% [markdown]
@@ -51,6 +60,7 @@ import torch
 from pyro.distributions import Categorical
 
 from cimg import World, scene, show
+from cimg.check import check
 from cimg.query import probability
 
 duel = World.load("duel")
@@ -192,7 +202,7 @@ print(f"Duels per second, loop and plate, on this machine: {loop:,.0f} and {plat
 # ### Exercise 1: the reactor's half
 #
 # Write it as the actor's was written. Mind the order of the reaction's parents:
-# `duel.variables["reaction"].parents`. (Compare with: drawn and exact shares, at most 0.02 apart.)
+# `duel.variables["reaction"].parents`. (The check runs it in a plate, and looks at each site's rows.)
 
 # %%
 def reactor(action):
@@ -202,18 +212,11 @@ def reactor(action):
     abilities = [site(f"reactor_{x}", character, kind) for x in ("strength", "defense", "attack")]
     return site("reaction", *abilities, action)
     # <stub>
-    # return None  # your code: five sites, then the reaction
+    # return ...  # your code: five sites, then the reaction
     # </solution>
 
 
-with pyro.plate("duels", 10_000):
-    reactions = reactor(actor())
-if reactions is None:
-    print("not done yet")
-else:
-    share, exact = reactions.bincount(minlength=4) / 10_000, probability(duel, "reaction")
-    assert (share - exact).abs().max() < 0.02
-    print("drawn:", *(f"≈ {p:.3f}" for p in share), "  exact:", *(f"{p:.3f}" for p in exact))
+check("03.1", reactor)
 
 # %% [markdown]
 # ## Any world, one program
@@ -343,20 +346,17 @@ show.table(lines, ["check of the slipped world", "rows", "farthest, in standard 
 # <solution>
 guess = 50_000
 # <stub>
-# guess = None  # your choice
+# guess = ...  # your choice
 # </solution>
 p, q = (probability(world, "action")[2] for world in (duel, slipped))
-need = p * (1 - p) * (4 / (p - q)) ** 2
-said = "not done yet" if guess is None else f"you said {guess:,}; it takes {need:,.0f}"
-print(f"P(walk) goes from {p:.4f} to {q:.4f};", said)
+print(f"P(walk) goes from {p:.4f} to {q:.4f}")
+check("03.2", guess)
 
 # %% [markdown]
-# Twice the precision costs four times the rows.
-#
 # ### Exercise 3: find the mistake
 #
 # This troop of a thousand actors ought to be half satyrs, half golems. Run it: it isn't. Move one line.
-# Then say what the program claimed as it stood. (Compare with: about half.)
+# (Compare with: about half.)
 
 # %%
 def troop(n):
@@ -373,7 +373,26 @@ def troop(n):
 
 
 golems = troop(1_000)[0].double().mean()
-print("not done yet: all alike" if golems in (0, 1) else "satyrs and golems")
+print("satyrs and golems" if 0 < golems < 1 else "all alike")
+check("03.3", troop)
+
+# %% [markdown]
+# ### Exercise 4: explain
+#
+# What did that program claim as it stood?
+#
+# * a: that more than half of all actors are golems, or fewer
+# * b: that all actors of the world are of one character
+# * c: that the actors of one troop aren't independent of each other
+# * d: that an actor's type doesn't depend on its character
+
+# %%
+# <solution>
+claim = "c"
+# <stub>
+# claim = ...  # your letter
+# </solution>
+check("03.4", claim)
 
 # %% [markdown] tags=["solution"]
 # Outside the plate a site is drawn once, and all rows share it. Over many runs half of the troops are

@@ -25,14 +25,23 @@
 #     options: [the actor's attack is high, the reactor dies, the reactor's defense is high]
 #     answer: c
 #     why: The only path to the reactor's abilities runs through the reaction, a collider, and the reaction wasn't seen.
+#     hints:
+#       a: "The attack is an effect of that ability. Do effects tell about causes?"
+#       b: "The action is a cause of the reaction: that belief moves along the arrow."
 #   - ask: "`pyro.condition(program, data=seen)` is run forward, unweighted. What is the distribution of what is upstream of the seen sites?"
 #     options: [the prior, the posterior, uniform]
 #     answer: a
 #     why: "The sites upstream are drawn from their tables as if nothing had been seen; only their weights would tell."
+#     hints:
+#       b: "For that, something would have to look at the seen sites. Does a program that runs forward look back?"
+#       c: "They are drawn from their tables, as ever. Which distribution is that?"
 #   - ask: Evidence has probability one in a million. What does rejection do with 100,000 draws?
 #     options: [it answers exactly, it most likely keeps no row and has no answer, it answers with a small error]
 #     answer: b
 #     why: It keeps 0.1 rows on average. Weighting may still work, and enumeration and contraction don't mind.
+#     hints:
+#       a: "Rejection draws by chance. Is a draw ever exact?"
+#       c: "How many of 100,000 rows agree with the evidence, on average?"
 # ---
 
 # %% [markdown]
@@ -48,6 +57,7 @@ import pyro
 import torch
 
 from cimg import World, show
+from cimg.check import check
 from cimg.pyro_query import enumerated, importance, rejection
 from cimg.query import d_separated, log_evidence, probability, sample_posterior
 from cimg.scene import WIDTH, render, sample_uniform, stage, style_of, unflatten
@@ -195,14 +205,15 @@ def weights_by_hand(rows, seen):
         product *= v.cpt[tuple(rows[parent] for parent in (*v.parents, name))]
     return product
     # <stub>
-    # return None  # your code: as in "enumerate", but over the seen variables only
+    # return ...  # your code: as in "enumerate", but over the seen variables only
     # </solution>
 
 
+check("04.1", weights_by_hand)
 fixed = duel.sample(100_000, seed=4, do=SEEN)
 mine = weights_by_hand(fixed, SEEN)
-attacked = None if mine is None else float(mine[fixed["action"] == 0].sum() / mine.sum())
-print("not done yet" if mine is None else f"P(attack | seen) = {attacked:.4f}")
+if isinstance(mine, torch.Tensor):
+    print(f"P(attack | seen) = {mine[fixed['action'] == 0].sum() / mine.sum():.4f}")
 
 # %% [markdown]
 # ## With cimg: contract
@@ -253,15 +264,13 @@ for name, ask in METHODS.items():
 
 # %%
 RARE = {"action": "walk", "reaction": "die"}
-rows_kept = trusted = None
 # <solution>
 rows_kept, trusted = 100_000 * math.exp(log_evidence(duel, RARE)), "importance"
 # <stub>
-# # rows_kept, trusted = ..., ...  # your code
+# rows_kept, trusted = ..., ...  # your code
 # </solution>
-right = probability(duel, "reactor_defense", RARE)[1]
-print(f"{rows_kept:.1f} rows; {trusted}; exact {right:.3f}" if trusted else "not done yet")
-for method in (rejection, importance) if trusted else ():
+check("04.2", rows_kept, trusted)
+for method in (rejection, importance) if trusted in ("rejection", "importance") else ():
     e = method(duel, "reactor_defense", RARE)
     print(f"{method.__name__:10} ≈ {e.probability[1]:.3f} ± ≈ {e.standard_error[1]:.3f}")
     assert e.standard_error[1] < (0.2 if method is rejection else 0.003)
@@ -333,16 +342,16 @@ show.graph(duel, given=idle, highlight=[("action", "reaction"), ("reactor_defens
 # Does P(actor_attack = high) go `"up"`, `"down"`, or is it the `"same"`?
 
 # %%
-prediction = None
 # <solution>
 prediction = "down"  # a high defense is a reason to attack too: it explains some of it
 # <stub>
-# # prediction = ...  # your code
+# prediction = ...  # your word
 # </solution>
+check("04.3", prediction)
 golem3 = {"actor_character": "golem", "actor_type": "type3", **attack}
-before, after = (p(g, "actor_attack") for g in (golem3, {**golem3, "actor_defense": "high"}))
-said = f"you said {prediction}: {before:.4f} before, {after:.4f} after"
-print(said if prediction else "not done yet")
+if prediction is not ...:
+    before, after = (p(g, "actor_attack") for g in (golem3, {**golem3, "actor_defense": "high"}))
+    print(f"P(actor_attack = high): {before:.4f} before, {after:.4f} after")
 
 # %% [markdown]
 # ### Exercise 4: find the mistake
@@ -353,14 +362,13 @@ print(said if prediction else "not done yet")
 # %%
 attacks, dies = rows["action"] == 0, rows["reaction"] == 0
 colleague = (attacks & dies).sum() / attacks.sum()
-mended = 0
 # <solution>
 mended = (attacks & dies).sum() / dies.sum()  # among the deaths; the colleague's is P(die | attack)
 # <stub>
-# # mended = ...  # your code
+# mended = ...  # your code
 # </solution>
 print(f"exact {probability(duel, 'action', {'reaction': 'die'})[0]:.3f}, colleague {colleague:.3f}")
-print(f"mended {mended:.3f}" if mended else "not done yet")
+check("04.4", mended)
 
 # %% [markdown]
 # ## The other half

@@ -25,14 +25,23 @@
 #     options: ["P(actor_attack | action = attack)", "P(actor_attack)", it can't be known]
 #     answer: b
 #     why: The arrows into action are cut, so setting it says nothing about its former causes.
+#     hints:
+#       a: "That is what an attack tells if it is seen. Whose idea was this one?"
+#       c: "The tables are known. Only one of them was replaced: which?"
 #   - ask: In the arena neither sky nor time was recorded, but you have ten million scenes. What about the effect of the action?
 #     options: [the naive answer is now right, adjusting for both characters and types is right, the sign is still wrong and the standard error small]
 #     answer: c
 #     why: Ten million scenes give the wrong quantity very precisely.
+#     hints:
+#       a: "What does more of the same data change: the bias, or the standard error?"
+#       b: "Does any of these variables lie on the path through the time?"
 #   - ask: The crowd cheers after some reactions. May you adjust for it?
 #     options: ["yes, it is in the data", "no, it descends from the action", "yes, if the sky is adjusted for too"]
 #     answer: b
 #     why: No back-door set holds a descendant of the cause; among the cheered scenes attacks and taunts are no longer comparable.
+#     hints:
+#       a: "Recorded isn't enough. What are the crowd's causes?"
+#       c: "The sky closes the back door. What does holding the crowd open?"
 # ---
 
 # %% [markdown]
@@ -44,8 +53,8 @@
 # %%
 import pyro
 import torch
-
 from cimg import World, show
+from cimg.check import check
 from cimg.query import backdoor_sets, frontdoor_sets, is_adjustable, probability, sample_posterior
 from cimg.scene import render, sample_uniform, stage, style_of
 
@@ -94,7 +103,6 @@ def play(world, n, do):
             chances = v.cpt[tuple(rows[parent] for parent in v.parents)]
             rows[v.name] = pyro.distributions.Categorical(chances.expand(n, -1)).sample()
     return rows
-
 
 pyro.set_rng_seed(0)
 by_hand = play(duel, 100_000, {"action": ATTACK})
@@ -146,28 +154,25 @@ show.table(table, ["P(…", "nothing)", "given attack)", "do(attack))"], digits=
 #
 # Four more in the duel: is there an open path that *enters* the variable which is seen or set? If not, the two
 # `"must agree"`; if so, they `"may differ"`.
-#
-# <details><summary>Why, once you have run it</summary>
-#
-# a: nothing enters a root. b: seeing a death tells about the action; making one doesn't. c: by way of character and
-# type the other abilities leak in. d surprises: a path is open, but these tables send nothing along it, as types are
-# equally frequent in both characters. A graph says where the two *must* agree, not where they do differ.
-#
-# </details>
 
 # %%
 PAIRS = {"a": ("reaction", {"actor_character": "satyr"}),  # P(reaction | satyr), … | do(satyr))
          "b": ("action", {"reaction": "die"}), "c": ("reaction", {"reactor_defense": "high"}),
          "d": ("reaction", {"reactor_type": "type2"})}  # fmt: skip
-predicted = dict.fromkeys("abcd")
 # <solution>
 predicted = {"a": "must agree", "b": "may differ", "c": "may differ", "d": "may differ"}
 # <stub>
-# # predicted = {"a": ...}  # your code
+# predicted = {"a": ..., "b": ..., "c": ..., "d": ...}  # your words
 # </solution>
-for key, (target, cause) in PAIRS.items():
-    off = (probability(duel, target, cause) - probability(duel, target, do=cause)).abs().sum() / 2
-    print(f"{key}: {predicted[key]}, total variation {off:.4f}" if predicted[key] else "not done yet")
+check("05.1", predicted)
+for key, (target, cause) in PAIRS.items() if ... not in predicted.values() else ():
+    off = probability(duel, target, cause) - probability(duel, target, do=cause)
+    print(f"{key}: total variation {off.abs().sum() / 2:.4f}")
+
+# %% [markdown] tags=["solution"]
+# a: nothing enters a root. b: seeing a death tells about the action; making one doesn't. c: by way of character and
+# type the other abilities leak in. d surprises: a path is open, but these tables send nothing along it, as types are
+# equally frequent in both characters. A graph says where the two *must* agree, not where they do differ.
 
 # %% [markdown]
 # ## The arena
@@ -318,7 +323,8 @@ for s in range(4):
     # share = (here & attacked).sum() / attacked.sum()  # mend this line
     # </solution>
     total += share * (photos["reaction"][here & attacked] <= 1).double().mean()
-print(f"P(harm | do(attack)) = {total:.3f}" if total > 0.3 else f"{total:.3f}: not done yet")
+print(f"P(harm | do(attack)) = {total:.3f}")
+check("05.2", total)
 
 # %% [markdown]
 # ### Exercise 3: another road (fill in)
@@ -328,16 +334,16 @@ print(f"P(harm | do(attack)) = {total:.3f}" if total > 0.3 else f"{total:.3f}: n
 # photographs, of weight × attacked × harmed. It should equal the adjusted number to the last digit.
 
 # %%
-weights = None
 # <solution>
 cell = 3 * photos["sky"] + photos["action"]
 weights = torch.bincount(photos["sky"])[photos["sky"]] / torch.bincount(cell).double()[cell]
 # <stub>
-# # weights = ...  # your code: a tensor [n]
+# weights = ...  # your code: a tensor [n]
 # </solution>
-road = 0 if weights is None else (weights * attacked * (photos["reaction"] <= 1)).mean()
-target, _ = adjusted(photos, {ATTACK: 1}, ["sky"])
-print(f"weighted {road:.6f}, adjusted {target:.6f}" if road else "not done yet")
+check("05.3", weights)
+if isinstance(weights, torch.Tensor):
+    road = (weights * attacked * (photos["reaction"] <= 1)).mean()
+    print(f"weighted {road:.6f}, adjusted {adjusted(photos, {ATTACK: 1}, ['sky'])[0]:.6f}")
 
 # %% [markdown]
 # ## The trap: adjust for all you have
@@ -366,15 +372,15 @@ print(f"by sky and crowd: {mean:+.3f} ± {error:.3f}, exact {truth:+.3f}")
 # Adjusting for which of these gives the exact effect, +0.074 (the sky doesn't lie)? `True` or `False` for each.
 
 # %%
-right = {"sky": None, "actor_type": None, "sky actor_type": None, "crowd": None}
 # <solution>
 right = {"sky": True, "actor_type": False, "sky actor_type": True, "crowd": False}
 # <stub>
-# # right = ...  # your code
+# right = {"sky": ..., "actor_type": ..., "sky actor_type": ..., "crowd": ...}
 # </solution>
-for by, said in right.items():
+check("05.4", right)
+for by in right if ... not in right.values() else ():
     mean, error = adjusted(rows, EFFECT, by.split())
-    print(f"{by}: {said}; {mean:+.3f} ± {error:.3f}" if said is not None else "not done yet")
+    print(f"{by}: {mean:+.3f} ± {error:.3f}")
 
 # %% [markdown]
 # ## The second rung

@@ -26,14 +26,23 @@
 #     options: [seeing, doing, imagining]
 #     answer: c
 #     why: "Seeing and doing need the tables only."
+#     hints:
+#       a: "Seeing needs the tables and no more, and these are the same."
+#       b: "Doing replaces one table and keeps the others, and these are the same."
 #   - ask: "A golem was taunted and is hurt. Had it been taunted (sic), how probable is hurt?"
 #     options: [what its row of the table says, "1", it depends on the coupling]
 #     answer: b
 #     why: "Nothing is changed, so the same noise gives the same value, whatever the coupling."
+#     hints:
+#       a: "The row says what happens to golems in general. What is known of this one?"
+#       c: "Two values are coupled where something is changed. Is anything changed here?"
 #   - ask: "`probability(duel, \"reactor_strength\", given={\"reaction\": \"hurt\"}, do={\"action\": \"attack\"})` is about reactors that …"
 #     options: ["were hurt in fact, had they been attacked", "are hurt after they were made to face an attack", "attack"]
 #     answer: b
 #     why: "In `query`, what is given is seen after the intervention: rung two."
+#     hints:
+#       a: "For that, one and the same reactor would have to be looked at in two worlds."
+#       c: "Who attacks here: the reactor?"
 # ---
 
 # %% [markdown]
@@ -47,13 +56,12 @@ from fractions import Fraction
 
 import numpy as np
 import torch
-
 from cimg import World, show
+from cimg.check import check
 from cimg.counterfactual import COUPLINGS, abduct, bounds, predict, probability_had
 from cimg.query import probability, sample_posterior
 from cimg.scene import render, sample_uniform, stage, style_of
 from cimg.world import Variable
-
 def codes(names, n=1):
     return {k: torch.full((n,), stage().variables[k].index(v)) for k, v in names.items()}
 
@@ -101,9 +109,9 @@ show.table([("taunt", *taunted), ("attack", *attacked)], ["when there is", *REAC
 # <solution>
 fewest, most = 10 - (4 + 2 + 2), min(10, 12)  # at most eight of the ten are among the others
 # <stub>
-# fewest, most = None, None  # your numbers
+# fewest, most = ..., ...  # your numbers
 # </solution>
-print("not done yet" if fewest is None else f"{fewest} to {most} of 12; compare with the next cell")
+check("06.1", fewest, most)
 
 # %% [markdown]
 # Give each golem a column, and a letter for each action: **D**ies, **H**urt, **I**dle, **A**ttacks.
@@ -255,8 +263,8 @@ show.table(rows, ["", "doing", "Gumbel-max", "monotone", "at least", "at most"],
 # have seen. Before you run it: what should come out, for either coupling?
 
 # %%
-for coupling in COUPLINGS:
-    mixture = torch.zeros(4).double()
+mixtures = {coupling: torch.zeros(4).double() for coupling in COUPLINGS}
+for coupling, mixture in mixtures.items():
     for k in range(4):
         # <solution>
         fact_k = LOW | {"action": "taunt", "reaction": k}
@@ -264,7 +272,8 @@ for coupling in COUPLINGS:
         # <stub>
         # ...  # your code: P(k | taunt) times the counterfactual, had k been seen
         # </solution>
-    print(coupling, np.round(mixture.tolist(), 4) if mixture.any() else "not done yet")
+    print(coupling, np.round(mixture.tolist(), 4))
+check("06.2", mixtures)
 
 # %% [markdown] tags=["solution"]
 # The attack row, twice: the law of total probability.
@@ -404,6 +413,6 @@ show.table(rows, ["", "probability"], digits=4)
 # In d, hurt is seen *after* the intervention, in the same world: no counterfactual.
 rung = {"a": "seeing", "b": "doing", "c": "imagining", "d": "doing"}
 # <stub>
-# rung = {"a": "", "b": "", "c": "", "d": ""}  # seeing, doing or imagining
+# rung = {"a": ..., "b": ..., "c": ..., "d": ...}  # "seeing", "doing" or "imagining"
 # </solution>
-print(rung if all(rung.values()) else "not done yet; does it speak of one world, or of two?")
+check("06.3", rung)

@@ -26,14 +26,23 @@
 #     options: ["blue or orange, by chance", "a greyish colour in between", "both, with probability 1/2"]
 #     answer: b
 #     why: "Its best mean is the average of the colours. Only the categorical pixel can say 'one of these two'."
+#     hints:
+#       a: "A Gaussian has one mean, and the loss is least at the average of all colours."
+#       c: "Which of the three sorts of pixels gives a probability to each colour?"
 #   - ask: "A model's ELBO is -600 nats per scene. What do you know about its log p(scene)?"
 #     options: ["it is -600", "it is at most -600", "it is at least -600"]
 #     answer: c
 #     why: "ELBO = log p(scene) - KL(q(z | scene) || p(z | scene)), and a KL is never negative."
+#     hints:
+#       a: "It would be, if q were the true posterior. What is the gap between the two?"
+#       b: "Is the ELBO a lower or an upper bound?"
 #   - ask: "A linear probe reads the sky from z without a mistake. What follows?"
 #     options: ["the sky has a coordinate of its own", "z holds the sky, perhaps in a mixture", "changing z changes only the sky"]
 #     answer: b
 #     why: "A probe may use all coordinates at once, and other factors may use the same ones."
+#     hints:
+#       a: "A probe may use all numbers at once. Does it say that one of them is the sky's?"
+#       c: "The probe only reads. Has anything been changed?"
 # ---
 
 # %% [markdown]
@@ -48,13 +57,12 @@ import torch.nn.functional as F
 from torch import nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 from tqdm import tqdm
-
 from cimg import World, probability, show
+from cimg.check import check
 from cimg.data import draw
 from cimg.picture import finish, sheet
 from cimg.scene import stage
 from cimg.score import read_back
-
 torch.set_num_threads(1)  # these networks are small: threads would wait more than work
 duel, names, RGB = World.load("duel"), stage().palette.names, stage().palette.rgb / 255
 many, _ = draw(duel, 2_000, seed=100_000)  # scenes, uint8 [2000, 36, 64]
@@ -173,9 +181,9 @@ test, values = draw(duel, 500, seed=200_000)
 # <solution>
 guess = {"categorical": 95, "Bernoulli": 85, "Gaussian": 85}  # yours may well be better
 # <stub>
-# guess = {"categorical": None, "Bernoulli": None, "Gaussian": None}
+# guess = {"categorical": ..., "Bernoulli": ..., "Gaussian": ...}
 # </solution>
-print(guess if all(guess.values()) else "not done yet")
+check("07.1", guess)
 
 # %% [markdown]
 # ## Training
@@ -257,9 +265,9 @@ def loss(drawn, cost):  # logits [n, 24, 36, 64] and KL [n]
     # return F.cross_entropy(drawn, test.long()) + cost.mean()
     # </solution>
 used = loss(model.decode(mean + scale * torch.randn_like(scale)), kl(mean, scale))
-silent = loss(chance.log().expand(500, -1, -1, -1), torch.zeros(500))
-assert 50 < used < 1_000
-print(f"z used ≈ {used:.1f}, z silent ≈ {silent:.1f}", "" if used < silent else "(not done yet)")
+assert kl(mean, scale).mean() > 10  # z is used, whatever the loss
+print(f"used ≈ {used:.1f}, silent ≈ {loss(chance.log().expand(500, -1, -1, -1), torch.zeros(500)):.1f}")
+check("07.2", loss)
 
 # %% [markdown] tags=["solution"]
 # Cross-entropy takes the *mean* over pixels, the KL is a *sum* over z: it weighs 2,304 times too
@@ -378,8 +386,9 @@ shares = [moved("action", 1, 0, times)[1] for times in (1, 2, 3)]
 assert shares[0]["action"] < shares[2]["action"]
 print(*("attack ≈ {action:.2f}, same place ≈ {actor_distance:.2f}; ".format(**x) for x in shares))
 # <stub>
-# print("not done yet")  # your code: moved(...), three times
+# shares = ...  # your code: a list of moved(...)[1], three of them
 # </solution>
+check("07.3", shares)
 
 # %% [markdown] tags=["solution"]
 # Far enough for an attack is too far for the rest. And a difference of means holds *all* that goes

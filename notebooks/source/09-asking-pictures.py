@@ -25,14 +25,23 @@
 #     options: [that its counterfactuals are right, that its z holds style and no labels, only that it has composition]
 #     answer: c
 #     why: "Returning the input does the same. Effectiveness and minimality say whether a change changes what it should."
+#     hints:
+#       a: "A program that returns its input does the same. Are its answers right?"
+#       b: "A z that carries all labels gives every picture back as well."
 #   - ask: A linear probe reads the action from z with 100 %. What does that prove?
 #     options: ["that z carries the action; whether the decoder uses it, effectiveness must say", that the decoder ignores the labels, nothing at all]
 #     answer: a
 #     why: "A label in z is a risk, not yet a wrong picture. And a probe at chance only rules out what is linear."
+#     hints:
+#       b: "The probe looks at z alone. Does it know what the decoder listens to?"
+#       c: "To read it without a mistake, it has to be in there."
 #   - ask: "The model's pictures pass all four tests. Which of these can still be wrong?"
 #     options: [the place of the characters in an answer, "the probabilities of the reactions, had the action been another", the sky in an answer]
 #     answer: b
 #     why: "They rest on graph, tables and coupling, which drawing well doesn't test."
+#     hints:
+#       a: "Where the characters stand is style: which of the tests would find it moved?"
+#       c: "The sky is style: which of the tests would find it changed?"
 # ---
 
 # %% [markdown]
@@ -51,6 +60,7 @@
 import torch
 import torch.nn.functional as F
 from cimg import World, load, score, show
+from cimg.check import check
 from cimg.counterfactual import abduct, bounds, predict, probability_had
 from cimg.data import draw_evenly
 from cimg.imagine import do, imagine, see
@@ -183,13 +193,14 @@ guesses = {"doing": 25, "imagining": 260}
 # <stub>
 # guesses = {"doing": None, "imagining": None}  # your two numbers
 # </solution>
+check("09.1", guesses)
 fight, rows = render(codes(FIGHT | STYLE))[0], []
 made, had = do(model, WEAK, 300, seed=9, given=PAIR), imagine(model, fight, WEAK, 300, seed=9)
 for rung, answers, p in (("doing", made, probability(duel, "reaction", given=PAIR, do=WEAK)),
                          ("imagining", had, probability_had(duel, "reaction", FIGHT, WEAK))):
     dead = int((score.read_back(answers.scenes)[0]["reaction"] == 0).sum())
     assert abs(dead / 300 - p[0]) < 0.08
-    rows.append((rung, guesses[rung] or "not done yet", f"≈ {dead}", 300 * p[0]))
+    rows.append((rung, guesses[rung], f"≈ {dead}", 300 * p[0]))
 low, high, _ = bounds(duel, {"reaction": "die"}, FIGHT, WEAK)
 rows.append(("imagining, any coupling", None, None, f"{300 * low:.1f} to {300 * high:.1f}"))
 show.table(rows, ["of 300 satyrs, dead", "your guess", "in pictures", "expected"], digits=1)
@@ -296,7 +307,7 @@ lazy = measure("lazy", lambda x, y, new: x)
 got = {g.__name__: measure(g.__name__, g) for g in (luggage, collapsed, residual, strangers)}
 assert lazy[0] == lazy[3] == got["residual"][0] == 1 and max(lazy[2], got["luggage"][2]) <= 0.02
 assert max(got["residual"][2:5:2]) < 0.6 and got["residual"][3] < 0.999
-print("strangers:", "not done yet" if got["strangers"][0] == 1 else "done")
+check("09.2", strangers)
 show.table(table, HEADERS)
 
 # %% [markdown]
@@ -347,17 +358,15 @@ show.table(rows, ["label", "guessing", "from the model's z", "from luggage's z"]
 # it right with `abduct` and `predict`.
 
 # %%
-friend = codes(SCENE | ATTACK, n)
 # <solution>
 rows_n = sample_posterior(duel, n, given=SCENE, seed=9)
 mended = predict(duel, rows_n, abduct(duel, rows_n, seed=9), do=ATTACK)
 # <stub>
-# mended = None  # your code: sample_posterior, abduct, predict
+# mended = codes(SCENE | ATTACK, n)  # the friend's; yours with sample_posterior, abduct, predict
 # </solution>
 hurt = stage().variables["reaction"].index("hurt")
-for name, v in {"friend": friend, "mended": mended}.items():
-    print(name, "not done yet" if v is None else f"hurt: {(v['reaction'] == hurt).sum() / n:.3f}")
-print(f"exact  hurt: {probability_had(duel, 'reaction', SCENE, ATTACK)[hurt]:.3f}")
+print(f"hurt, exactly: {probability_had(duel, 'reaction', SCENE, ATTACK)[hurt]:.3f}")
+check("09.3", mended)
 
 # %% [markdown] tags=["solution"]
 # The reaction descends from the action; it may not be kept. The picture is flawless, for labels that are
@@ -401,7 +410,7 @@ kept = predict(duel, would, noise, do=TAUNT)
 # kept = None  # your code: predict a taunt from `would`, with the `noise` of the first question
 # </solution>
 print(f"abducted anew, hurt again: {back:.3f}")
-print("noise kept:", "not done yet" if kept is None else (kept["reaction"] == hurt).tolist())
+check("09.4", kept)
 
 # %% [markdown]
 # No axiom is broken. The second question began with the answer's labels alone, and abducted abilities and
