@@ -18,26 +18,36 @@ LAB_FLAGS := --ip=127.0.0.1 --log-level=WARN --LabApp.extension_manager=readonly
 	--LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb \
 	$(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 NEWS := @jupyterlab/apputils-extension:announcements
+# The explorer's page: on this machine only, with a token, in a template that fetches nothing from the network.
+PAGE_FLAGS := --Voila.ip=127.0.0.1 --token --template=cimg \
+	--VoilaConfiguration.extension_denylist=jupyterlab-jupytext
 ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab test notebooks weights sprites bench doctor clean
+.PHONY: help lab explorer test notebooks weights sprites bench doctor clean \
+	fuzz test-elsewhere test-latest wheel links audit
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make lab        set up, then open the course in JupyterLab"
+	@echo "make explorer   set up, then open the explorer alone, as a page"
 	@echo "make doctor     is this machine ready, and how long will the course take on it"
 	@echo "make test       set up, then test everything: package, notebooks, links"
 	@echo "make notebooks  build the notebooks from notebooks/source (what has changed)"
 	@echo "make sprites    draw the sprite sheets anew"
-	@echo "make weights    train the shipped model anew"
+	@echo "make weights    train the shipped models anew"
 	@echo "make bench      measure speed and memory; a table, and build/bench.json"
 	@echo "make clean      remove what was built (.venv stays)"
+	@echo "Slower tests (CONTRIBUTING.md): make fuzz, test-elsewhere; with a network: test-latest, wheel, links, audit"
 
 lab: $(STAMP)
 	@echo "Opening JupyterLab on notebooks/00-start-here.ipynb (to stop it: Ctrl-C here)"
 	@$(PY) -m jupyterlab $(LAB_FLAGS) $(ARGS)
+
+explorer: $(STAMP)
+	@echo "Opening the explorer (to stop it: Ctrl-C here)"
+	@JUPYTER_PATH="$(CURDIR)/notebooks/page" $(PY) -m voila notebooks/page/explorer.ipynb $(PAGE_FLAGS) $(ARGS)
 
 test: $(STAMP)
 	@echo "Testing package and house, then every notebook against its stored outputs"
@@ -49,8 +59,9 @@ notebooks: $(STAMP)
 	@$(PY) notebooks/readme.py
 
 weights: $(STAMP)
-	@echo "Training the model of the duel"
+	@echo "Training the models of duel and arena, about five minutes each"
 	@$(PY) -m cimg.train duel --steps 5000 $(ARGS)
+	@$(PY) -m cimg.train arena --steps 5000 $(ARGS)
 
 sprites: $(STAMP)
 	@echo "Drawing the sprite sheets"
@@ -63,12 +74,47 @@ bench: $(STAMP)
 doctor: $(STAMP)
 	@$(PY) -m cimg.doctor
 
+fuzz: $(STAMP)
+	@echo "Spoiling all that is read, killing all that writes: about an hour"
+	@$(PY) -m tests.fuzz $(ARGS)
+
+test-elsewhere: $(STAMP)
+	@echo "Testing in other time zones, locales and folders: about half an hour"
+	@$(PY) -m tests.elsewhere $(ARGS)
+
+# The next four need the network. CONSTRAINT=file holds pip to some versions: to torch's CPU build, say.
+LIMITS := $(if $(CONSTRAINT),--constraint $(CONSTRAINT))
+LATEST := $(subst $(VENV),.venv-latest,$(PY))
+
+test-latest:
+	@echo "Testing with the newest version of every package, in .venv-latest"
+	@$(PYTHON) -m venv --clear .venv-latest
+	@$(LATEST) -m pip install --quiet --upgrade pip setuptools
+	@$(LATEST) -m pip install --quiet $(LIMITS) --editable ".[test,interop]"
+	@$(LATEST) -m pip list
+	@$(LATEST) -m tests $(ARGS)
+
+wheel: $(STAMP)
+	@echo "Building the wheel, and using it where nothing is installed yet"
+	@$(PY) -m tests.wheel $(LIMITS) $(ARGS)
+
+links: $(STAMP)
+	@echo "Asking every site that the course links to"
+	@$(PY) -m tests.weblinks $(ARGS)
+
+audit: $(STAMP)
+	@echo "Asking whether a pinned package has a known vulnerability"
+	@$(PY) -m venv build/audit
+	@$(subst $(VENV),build/audit,$(PY)) -m pip install --quiet pip-audit
+	@$(subst $(VENV),build/audit,$(PY)) -m pip_audit --strict --no-deps --disable-pip \
+		--requirement requirements.txt $(ARGS)
+
 clean:
-	@echo "Removing build/, dist/ and caches"
-	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
-	@find . -name .venv -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+	@echo "Removing build/, dist/, .venv-latest and caches"
+	@rm -rf build dist .venv-latest *.egg-info .pytest_cache .ruff_cache .hypothesis
+	@find . -name '.venv*' -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 		-type d -prune -exec rm -rf {} +
-	@find . -name .venv -prune -o -name '*.tmp' -type f -exec rm -f {} +
+	@find . -name '.venv*' -prune -o -name '*.tmp' -type f -exec rm -f {} +
 
 # .venv is stale when the pinned packages or pyproject.toml are newer than its stamp, when the folder has
 # been moved (the stamp holds where it was), or when its Python no longer starts.

@@ -6,13 +6,25 @@ doesn't know is an error with its line, never skipped, and a row that is missing
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import NoReturn
 
 import numpy as np
 
-from cimg.tables import MAX_ENTRIES, Variable, WorldError, check_unique, row_name, some
+from cimg.tables import (
+    MAX_ENTRIES,
+    MAX_PARENTS,
+    Variable,
+    WorldError,
+    check_name,
+    check_unique,
+    first,
+    row_name,
+    short,
+    some,
+)
 
 SKIP = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)  # space and comments
 TOKEN = re.compile(
@@ -35,6 +47,8 @@ class _Reader:
         self.at = 0
         self.advance()
         self.heads: dict[str, tuple[tuple[str, ...], bool]] = {}  # values, in_image
+        self.codes: dict[str, dict[str, int]] = {}  # of a variable's values
+        self.entries = 0  # of all tables so far
         self.tables: dict[str, tuple[tuple[str, ...], np.ndarray]] = {}  # parents, table
 
     def network(self) -> tuple[str, list[Variable]]:
@@ -73,6 +87,7 @@ class _Reader:
         if values is None:
             self.fail(f"variable {name!r} has no type")
         self.heads[name] = values, in_image
+        self.codes[name] = {value: code for code, value in enumerate(values)}
 
     def values(self, name: str) -> tuple[str, ...]:
         """type discrete [ 2 ] { yes, no };   with or without commas"""
@@ -88,6 +103,8 @@ class _Reader:
             values = parts[0]
         if str(len(values)) != count:
             self.fail(f"variable {name!r}: {count} values declared, {len(values)} listed")
+        for value in values:
+            check_name(value, f"variable {name!r}", "a value")
         check_unique(values, f"variable {name!r}", "value")
         return tuple(values)
 
@@ -101,7 +118,10 @@ class _Reader:
         parents = [" ".join(part) for part in parts] if bar else spaced
         for name in (child, *parents):
             if name not in self.heads:
-                self.fail(f"unknown variable {name!r}; declared are: {some(list(self.heads))}")
+                there_are = some(list(self.heads))
+                self.fail(f"unknown variable {short(name)}; declared are: {there_are}")
+        if len(parents) > MAX_PARENTS:
+            self.fail(f"{child!r} has {len(parents)} parents; at most {MAX_PARENTS} are allowed")
         if child in self.tables:
             self.fail(f"{child!r} has two probability blocks")
         axes = [Variable(a, self.heads[a][0], (), False, None) for a in (*parents, child)]
@@ -111,8 +131,11 @@ class _Reader:
     def table(self, axes: Sequence[Variable]) -> np.ndarray:
         """The rows up to the closing brace, as an array [|parent 1|, ..., |values|]."""
         shape = [len(axis.values) for axis in axes]
-        if (entries := int(np.prod(shape, dtype=float))) > MAX_ENTRIES:
+        if (entries := math.prod(shape)) > MAX_ENTRIES:
             self.fail(f"a table of {entries:,} entries; at most {MAX_ENTRIES:,} are allowed")
+        self.entries += entries  # with `default`, a line of text can make a table of any size
+        if self.entries > MAX_ENTRIES:
+            self.fail(f"tables of more than {MAX_ENTRIES:,} entries in all")
         table, filled = np.zeros(shape), np.zeros(shape[:-1], bool)
         default: list[float] | None = None
         while not self.accept("}"):
@@ -130,10 +153,10 @@ class _Reader:
             else:
                 self.property()
         if default is not None:
-            table[~filled], filled[...] = default, True
+            np.copyto(table, default, where=~filled[..., None])
+            filled[...] = True
         if not filled.all():
-            index = tuple(np.argwhere(~filled)[0])
-            row = row_name(axes[:-1], index)
+            row = row_name(axes[:-1], first(~filled))
             raise WorldError(f"variable {axes[-1].name!r}: {row} is missing")
         return table
 
@@ -143,10 +166,10 @@ class _Reader:
         if len(values) != len(axes) - 1:
             self.fail(f"{len(values)} values for {len(axes) - 1} parents of {axes[-1].name!r}")
         for value, axis in zip(values, axes, strict=False):
-            if value not in axis.values:
+            if value not in self.codes[axis.name]:
                 there_are = some(axis.values)
-                self.fail(f"unknown value {value!r} of {axis.name}; there are: {there_are}")
-        return tuple(a.values.index(v) for v, a in zip(values, axes, strict=False))
+                self.fail(f"unknown value {short(value)} of {axis.name}; there are: {there_are}")
+        return tuple(self.codes[a.name][v] for v, a in zip(values, axes, strict=False))
 
     def numbers(self, count: int) -> list[float]:
         """0.2, 0.8;   taken at one go up to the semicolon: nearly all of a large file is numbers"""
@@ -159,7 +182,7 @@ class _Reader:
         try:
             found = [float(word) for word in words]
         except ValueError as error:
-            self.fail(f"expected numbers: {error}")
+            self.fail(f"expected numbers: {error!s:.200}")
         if len(found) != count:
             self.fail(f"expected {count} numbers, found {len(found)}")
         if not by_word:
@@ -191,6 +214,8 @@ class _Reader:
         kind, text, _ = self.ahead
         if kind not in ("word", "quoted"):
             self.expected("a name")
+        if len(text) > 200:  # World checks all names; but until then they stand in messages
+            self.fail(f"a name of {len(text):,} characters; at most 200 are allowed")
         self.advance()
         return text
 

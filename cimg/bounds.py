@@ -16,7 +16,7 @@ import numpy as np
 
 from cimg.coupling import affected, had, spread
 from cimg.query import impossible, log_evidence, probability
-from cimg.tables import some
+from cimg.tables import short, some
 from cimg.world import World, WorldError
 
 MAX_CELLS = 2**22  # of the working array: a few hundred MiB in all
@@ -47,7 +47,7 @@ def bounds(
 
     Raises WorldError for unknown names and values, an empty event, an event on an intervened
     variable, impossible evidence, and where too many combinations would have to be looked at."""
-    given, do = world.encode(given or {}), world.encode(do or {})
+    given, do = world.encode(given), world.encode(do)
     target, inside = _event(world, event, do)
     route = affected(world, do, [target])
     if not route:  # untouched by the intervention: it is what it was
@@ -61,7 +61,7 @@ def bounds(
 def _event(world: World, event: Mapping, do: Mapping[str, int]) -> tuple[str, np.ndarray]:
     """The event's variable, and for each of its values whether it is in the event, bool [k]."""
     if not isinstance(event, Mapping) or len(event) != 1:
-        raise WorldError(f"an event is one variable with its value or values, found {event!r}")
+        raise WorldError(f"an event is one variable with its value or values, found {short(event)}")
     ((target, values),) = event.items()
     inside = np.zeros(len(world.variable(target).values), bool)
     values = values if isinstance(values, list | tuple | set | frozenset) else [values]

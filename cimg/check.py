@@ -27,7 +27,7 @@ import torch
 
 from cimg.answers import JUDGES, Hint, Judge, Open, Unclear, choice, describe, is_open
 
-MODULES = ("drawing", "world", "doing", "imagining", "pictures")  # cimg.exercises_…
+MODULES = ("drawing", "world", "doing", "imagining", "pictures", "gan")  # cimg.exercises_…
 HINTS = Path(__file__).parent / "hints.json"
 QUIZZES = Path(__file__).parent / "quizzes.json"  # written by notebooks/build.py
 SAID = {

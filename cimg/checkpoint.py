@@ -17,10 +17,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from cimg.tables import short
 from cimg.world import World
 
 FOLDER = Path(__file__).parent / "weights"
 LARGEST = 64 * 2**20  # bytes: no checkpoint of this course comes near
+LONGEST = 4096  # characters of its description
 
 
 class CheckpointError(ValueError):
@@ -47,6 +49,7 @@ def check_place(path: Path) -> None:
             if file.is_dir():
                 raise CheckpointError(f"{file}: cannot be written: it is a folder")
         path.parent.mkdir(parents=True, exist_ok=True)
+        half_done(path).unlink(missing_ok=True)  # of a process that was killed, or put as a trap
         half_done(path).touch()
         half_done(path).unlink()
     except OSError as error:
@@ -70,6 +73,7 @@ def write(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -
     files = {path: save(kept, {"about": text}), path.with_suffix(".json"): f"{text}\n".encode()}
     try:
         for file, content in files.items():
+            half_done(file).unlink(missing_ok=True)
             half_done(file).write_bytes(content)
         for file in files:
             os.replace(half_done(file), file)
@@ -96,15 +100,20 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             text = (file.metadata() or {}).get("about")
             tensors = {name: file.get_tensor(name).clone() for name in sorted(file.keys())}
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: truncated, or no checkpoint at all ({error})") from error
+        why = short(str(error))
+        raise CheckpointError(f"{path}: truncated, or no checkpoint at all ({why})") from error
     if text is None:
         raise CheckpointError(f"{path}: not a checkpoint of cimg: no description of the run in it")
+    if len(text) > LONGEST:
+        raise CheckpointError(
+            f"{path}: a description of {len(text):,} characters, at most {LONGEST:,} expected"
+        )
     try:
         about = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: its description is not JSON ({error})") from error
     if not isinstance(about, dict):
-        raise CheckpointError(f"{path}: expected a description of the run, found {about!r:.40}")
+        raise CheckpointError(f"{path}: expected a description of the run, found {short(about)}")
     return tensors, about
 
 

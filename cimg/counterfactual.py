@@ -36,6 +36,7 @@ from cimg.coupling import (
     value_of,
 )
 from cimg.query import sample_posterior
+from cimg.question import targets_of
 from cimg.tables import MAX_ENTRIES, Variable, whole
 from cimg.world import World, WorldError
 
@@ -92,7 +93,7 @@ def predict(
     """Run the world again with `noise` under `do`: int64 tensors [n] of all variables. Those for
     which there is no noise and no `do` keep their `values`. Raises WorldError."""
     world.check(values)
-    rule, do = coupling_of(world, coupling), world.encode(do or {})
+    rule, do = coupling_of(world, coupling), world.encode(do)
     n = len(next(iter(values.values()), ()))
     would: dict[str, Tensor] = {}
     for v in world.variables.values():
@@ -124,7 +125,7 @@ def twin_samples(
     depend on `given` and the seed only, the noise behind them on these and the coupling, so that
     two interventions can be compared on the same rows. Raises WorldError for unknown names,
     values or couplings and for impossible evidence."""
-    do = world.encode(do or {})
+    do = world.encode(do)
     coupling_of(world, coupling)
     facts = sample_posterior(world, n, given, seed=seed)
     noise = abduct(world, facts, coupling, seed, affected(world, do))
@@ -210,8 +211,8 @@ def probability_had(
     With no `do` it is P(targets | given); with nothing given it is P(targets; do). Raises
     WorldError for an empty question, a target that is intervened upon, unknown names, values or
     couplings, impossible evidence, and tables that would be too large."""
-    names = [targets] if isinstance(targets, str) else list(targets)
-    given, do = world.encode(given or {}), world.encode(do or {})
+    names = targets_of(targets)
+    given, do = world.encode(given), world.encode(do)
     _check_targets(world, names, do)
     rule = tuple(coupling_of(world, coupling).items())
     changed = tuple(affected(world, do, names))

@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 import tempfile
-import time
+import webbrowser
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -19,10 +19,13 @@ import psutil
 from jupyter_client.kernelspec import KernelSpecManager
 from packaging.requirements import Requirement
 
+from cimg import trial
+
 ROOT = Path(__file__).resolve().parent.parent
 MEMORY_NEEDED = 1.5  # GB: the most that any notebook of the course takes
 CORES_WANTED = 2
-SCENES_PER_SECOND = 250_000  # of the machine on which the notebooks' running minutes were measured
+# Of the machine on which the notebooks' running minutes were measured:
+SCENES_PER_SECOND, STEPS_PER_SECOND = 250_000, 12
 WIDGETS = "share/jupyter/labextensions/@jupyter-widgets/jupyterlab-manager/package.json"
 SET_UP = "run `make lab` again, or: pip install -r requirements.txt"
 MARKS = {"good": "✓", "slow": "·", "bad": "✗"}
@@ -96,6 +99,16 @@ def check_widgets(prefix: str | Path = sys.prefix) -> list[Finding]:
     return [Finding("bad", "JupyterLab can't draw widgets here", SET_UP + ", then reload the page")]
 
 
+def check_browser(find: Callable[[], object] = webbrowser.get) -> list[Finding]:
+    """There is a browser that `make lab` can open. Without one the course works from another."""
+    try:
+        find()
+    except webbrowser.Error:
+        advice = "`make lab ARGS=--no-browser` prints an address: open it in any browser"
+        return [Finding("slow", "no browser was found that could be opened", advice)]
+    return [Finding("good", "a browser can be opened")]
+
+
 # ── The machine ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -146,43 +159,12 @@ def check_loads(what: str, load: Callable[[], object], advice: str) -> list[Find
     return [Finding("good", f"{what} loaded")]
 
 
-def load_world() -> None:
-    from cimg.world import World
-
-    World.load("duel")
-
-
-def load_sprites() -> None:
-    from cimg.sprites import load_sheets
-
-    load_sheets()
-
-
-def load_weights() -> None:
-    import cimg
-
-    cimg.load()
-
-
-def rendering_rate(seconds: float = 1.0) -> float:
-    """Scenes rendered per second, measured for about so long, on random labels and style."""
-    from cimg.scene import render, sample_uniform, stage
-
-    values = sample_uniform(stage().variables, 1000)
-    render(values)  # the first call draws the backgrounds
-    count, start = 0, time.perf_counter()
-    while (taken := time.perf_counter() - start) < seconds:
-        render(values)
-        count += 1000
-    return count / taken
-
-
-def check_speed(rate: float) -> list[Finding]:
-    """`rate` scenes per second; slower than a tenth of the reference machine is worth a word."""
-    what = f"{rate:,.0f} scenes rendered per second"
-    if rate >= SCENES_PER_SECOND / 10:
-        return [Finding("good", what)]
-    return [Finding("slow", what, "close other programs; on battery, plug the laptop in")]
+def check_speed(rate: float, usual: float, what: str) -> list[Finding]:
+    """`rate` of `what` per second; slower than a tenth of the `usual` is worth a word."""
+    said = f"{rate:,.0f} {what} per second" if rate >= 10 else f"{rate:.1f} {what} per second"
+    if rate >= usual / 10:
+        return [Finding("good", said)]
+    return [Finding("slow", said, "close other programs; on battery, plug the laptop in")]
 
 
 def stated_minutes(folder: Path = ROOT / "notebooks") -> list[dict[str, int]]:
@@ -191,15 +173,32 @@ def stated_minutes(folder: Path = ROOT / "notebooks") -> list[dict[str, int]]:
     return [n["metadata"]["cimg"]["minutes"] for n in notebooks if "cimg" in n["metadata"]]
 
 
-def course_time(minutes: list[dict[str, int]], rate: float) -> list[Finding]:
-    """How long the notebooks take here: running is scaled by this machine's speed."""
+def course_time(minutes: list[dict[str, int]], slowdown: float) -> list[Finding]:
+    """How long the notebooks take here, where they run `slowdown` times as long as stated."""
     if not minutes:
         return [Finding("slow", "no notebooks found here", f"they lie in {ROOT / 'notebooks'}")]
     total = {part: sum(m[part] for m in minutes) for part in ("reading", "exercises", "running")}
-    total["running"] = round(total["running"] * max(1.0, SCENES_PER_SECOND / rate))
+    total["running"] = round(total["running"] * max(1.0, slowdown))
     hours, rest = divmod(sum(total.values()), 60)
     parts = ", ".join(f"{value} {part}" for part, value in total.items())
     return [Finding("good", f"{len(minutes)} notebooks: about {hours} h {rest} min ({parts})")]
+
+
+def check_pace() -> list[Finding]:
+    """A timed second of rendering and one of training, and what they mean for the course."""
+    slowdown, findings = 1.0, []
+    for measure, usual, what in (
+        (trial.rendering_rate, SCENES_PER_SECOND, "scenes rendered"),
+        (trial.training_rate, STEPS_PER_SECOND, "steps of training"),
+    ):
+        try:
+            rate = measure()
+        except Exception as error:  # noqa: BLE001  (as above)
+            said = f"no {what}: {type(error).__name__}: {error}"
+            return [*findings, Finding("bad", said, "mend what is marked above")]
+        findings += check_speed(rate, usual, what)
+        slowdown = max(slowdown, usual / rate)
+    return findings + course_time(stated_minutes(), slowdown)
 
 
 # ── All of it ───────────────────────────────────────────────────────────────────────────────────
@@ -208,18 +207,13 @@ def course_time(minutes: list[dict[str, int]], rate: float) -> list[Finding]:
 def examine() -> Iterable[tuple[str, list[Finding]]]:
     """Every check, one titled group after the other, as each gets done."""
     yield "Python and packages", check_python() + check_packages()
-    yield "JupyterLab", check_kernel() + check_widgets()
+    yield "JupyterLab", check_kernel() + check_widgets() + check_browser()
     yield f"This machine ({platform.system()})", check_memory() + check_cores() + check_writing()
-    parts = check_loads("the world 'duel'", load_world, "get the course's files anew")
-    parts += check_loads("the sprites", load_sprites, "draw them anew: make sprites")
-    parts += check_loads("the shipped model", load_weights, "train it anew: make weights")
+    parts = check_loads("the world 'duel'", trial.load_world, "get the course's files anew")
+    parts += check_loads("the sprites", trial.load_sprites, "draw them anew: make sprites")
+    parts += check_loads("the shipped model", trial.load_weights, "train it anew: make weights")
     yield "The course's files", parts
-    try:
-        rate = rendering_rate()
-    except Exception as error:  # noqa: BLE001  (as above)
-        yield "Speed", [Finding("bad", f"no scene could be rendered: {error}", "see above")]
-    else:
-        yield "Speed", check_speed(rate) + course_time(stated_minutes(), rate)
+    yield "Speed", check_pace()
 
 
 def main() -> int:

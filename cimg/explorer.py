@@ -1,144 +1,185 @@
-"""The explorer: pick a scene, change one thing, see how it would have looked.
+"""The explorer: seeing, doing and imagining on one scene, with a control for every variable.
 
-`ask` is a pure function of the controls' values; `Explorer` is a thin shell of widgets over it.
+    Explorer(cimg.load("duel"))    # the last line of a cell
+
+A thin shell of widgets. What it shows is worked out by pure functions of the controls' values
+(`explorer_answer`), put into words (`explorer_words`) and into HTML (`explorer_page`,
+`explorer_graph`).
 """
 
-from base64 import b64encode
-from dataclasses import dataclass
-from html import escape
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
 
 import ipywidgets as w
-import torch
-from torch import Tensor
 
-from cimg import show
-from cimg.counterfactual import probability_had
-from cimg.data import draw
-from cimg.imagine import read_labels
-from cimg.picture import Picture
-from cimg.scene import render, style_of
+from cimg import explorer_page as page
+from cimg.explorer_answer import SCENES, Controls, Shown, answer
+from cimg.explorer_graph import graph
 from cimg.vae import CausalVAE
 from cimg.world import World
 
-SCENES = 100  # how many scenes the explorer has to offer
+__all__ = ["SCENES", "Controls", "Explorer", "Shown", "answer", "ask", "options"]
 
-
-@dataclass(frozen=True)
-class Shown:
-    """What the explorer shows: fact, the model's answer, the truth; and a sentence under them."""
-
-    picture: Picture
-    sentence: str
-
-
-def scene(world: World, number: int) -> tuple[Tensor, dict[str, Tensor]]:
-    """Scene ``number`` of the explorer, ``uint8 [1, H, W]``, and all values behind it."""
-    return draw(world, 1, number)
-
-
-def likeliest(
-    world: World, seen: dict[str, int], do: dict[str, str]
-) -> tuple[dict[str, Tensor], float]:
-    """The labels that most probably would have been, and their exact counterfactual probability
-    (Gumbel-max coupling): ``{name: int64 [1]}`` for every visible variable."""
-    free = [name for name in world.visible if name not in do]
-    table = probability_had(world, free, seen, do)
-    codes = torch.unravel_index(table.argmax(), table.shape)
-    labels = dict(zip(free, codes, strict=True)) | world.encode(do)
-    return {name: torch.as_tensor(labels[name]).reshape(1) for name in world.visible}, float(
-        table.max()
-    )
+FREE = "free"
+ABOUT = {"any scene (seeing, doing)": False, "this very scene (imagining)": True}
+FITS = {"description_width": "auto"}
+ROW = {"flex_flow": "row wrap", "grid_gap": "2px 16px"}
 
 
 def ask(model: CausalVAE, number: int, variable: str, value: str) -> Shown:
-    """How would scene ``number`` look, had ``variable`` been ``value``?
+    """How would scene `number` look, had `variable` been `value`? The explorer's answer without its
+    widgets, for a page without a kernel: see its `picture` and its `sentence`.
 
     Raises:
         WorldError: an unknown variable or value.
     """
-    world, do = model.world, {variable: value}
-    world.encode(do)
-    fact, values = scene(world, number)
-    seen = read_labels(model, fact[0])
-    z, _ = model.encode(fact, {name: torch.tensor([code]) for name, code in seen.items()})
-    would, probability = likeliest(world, seen, do)
-    drawn = model.decode(z, would)
-    truth = render({name: values[name] for name in style_of(world)} | would)
-    wrong = (drawn != truth)[0]
-    captions = ["the scene", f"the model: {variable} = {value}", "the truth"]
-    marks = torch.stack([torch.zeros_like(wrong), wrong, torch.zeros_like(wrong)])
-    picture = show.scenes(
-        torch.cat([fact, drawn, truth]), captions, columns=3, marks=marks, digest=False
-    )
-    return Shown(picture, sentence(world, seen, would, do, probability, int(wrong.sum())))
+    return answer(model, Controls(number, done={variable: value}, imagine=True))
 
 
-def sentence(
-    world: World,
-    seen: dict[str, int],
-    would: dict[str, Tensor],
-    do: dict[str, str],
-    probability: float,
-    wrong: int,
-) -> str:
-    """What is seen, in words: what would have changed, how probably, how far from the truth."""
-    names = {name: world.variables[name].values for name in seen}
-    changed = [
-        f"{name} {names[name][seen[name]]} → {names[name][int(would[name])]}"
-        for name in seen
-        if name not in do and seen[name] != int(would[name])
-    ]
-    (variable, value), *_ = do.items()
-    what = f"Had {variable} been {value}"
-    if names[variable][seen[variable]] == value:
-        what += " (as it was)"
-    follows = ", ".join(changed) if changed else "nothing else would have changed"
-    off = f"{wrong} pixel{'s' * (wrong > 1)} off the truth"
-    pixels = off if wrong else "pixel for pixel the true picture"
-    return f"{what}: most probably {follows} (probability {probability:.2f}); {pixels}."
+def options(world: World, name: str) -> list[str]:
+    """What a variable's control offers: "free", "seen: attack", …, "done: attack", …"""
+    values = world.variables[name].values
+    return [FREE, *(f"{kind}: {value}" for kind in ("seen", "done") for value in values)]
 
 
-def html(shown: Shown) -> str:
-    """Picture and sentence as HTML, the picture with its alternative text."""
-    source = b64encode(shown.picture.png).decode()
-    image = (
-        f'<img src="data:image/png;base64,{source}" alt="{escape(shown.picture.alt)}" '
-        f'width="{shown.picture.width}" style="max-width: 100%">'
-    )
-    return f"{image}<p>{escape(shown.sentence)}</p>"
+def question(world: World) -> Controls:
+    """The question of the course: how would this image look, had the action been an attack?"""
+    return Controls(done={"action": world.variables["action"].values[0]}, imagine=True)
 
 
 class Explorer(w.VBox):
-    """Controls and pictures: ``Explorer(model)`` as the last line of a cell."""
+    """Controls, and what they show; every change is answered at once.
 
-    def __init__(self, model: CausalVAE, number: int = 0, variable: str = "action"):
-        self.model = model
-        self.number = w.IntSlider(
-            number, 0, SCENES - 1, description="scene", continuous_update=False
+    Args:
+        model: a trained picture model of any world.
+        start: where the controls stand at first, by default at the question of the course.
+
+    Raises:
+        WorldError, SceneError: as `answer` at `start`.
+    """
+
+    def __init__(self, model: CausalVAE, start: Controls | None = None):
+        world = model.world
+        self.model, self.now = model, start or question(world)
+        self.shown = answer(model, self.now)
+        self.past: list[Controls] = []
+        self.seed, self.setting = self.now.seed, False
+        self.scene = w.BoundedIntText(
+            0, 0, SCENES - 1, description="scene", style=FITS, layout={"width": "110px"}
         )
-        self.variable = w.Dropdown(options=model.world.visible, value=variable, description="had")
-        self.value = w.Dropdown(options=self._values(), description="been")
-        self.answer = w.HTML()
-        super().__init__([w.HBox([self.number, self.variable, self.value]), self.answer])
-        self.variable.observe(self._new_variable, "value")
-        for control in (self.number, self.value):
-            control.observe(self._update, "value")
-        self._update()
+        self.about = w.Dropdown(options=list(ABOUT), description="ask about", style=FITS)
+        self.truth = w.Checkbox(False, description="show the true pictures", indent=False)
+        self.variables = {
+            name: w.Dropdown(
+                options=options(world, name),
+                description=name,
+                tooltip=f"{name}: free, seen or done. By keyboard: Space, arrows, Enter",
+                style={"description_width": "130px"},
+                layout={"width": "265px"},
+            )
+            for name in world.variables
+        }
+        self.buttons = {
+            "see what the scene shows": self.see_scene,
+            "draw others": self.draw_others,
+            "undo": self.undo,
+            "reset": self.reset,
+        }
+        self.answer, self.graph = w.HTML(), w.HTML()
+        for part in (self.answer, self.graph):
+            part.add_class("cimg-part")
+        super().__init__(self._parts())
+        self.set(self.now)
+        for control in (self.scene, self.about, *self.variables.values()):
+            control.observe(self._changed, "value")
+        self.truth.observe(self._show, "value")
 
-    def _values(self) -> tuple[str, ...]:
-        return self.model.world.variables[self.variable.value].values
+    def _parts(self) -> list[w.Widget]:
+        """Controls on top, the actor's, the reactor's and the other variables in columns."""
+        columns: dict[str, list[w.Widget]] = {"actor": [], "reactor": [], "": []}
+        for name, control in self.variables.items():
+            side = name.partition("_")[0]
+            columns[side if side in columns else ""].append(control)
+        buttons = []
+        for name, action in self.buttons.items():
+            button = w.Button(description=name, layout={"width": "auto"})
+            button.on_click(partial(self._press, action))
+            buttons.append(button)
+        rows = [[self.scene, self.about, self.truth], buttons, map(w.VBox, columns.values())]
+        boxes = [w.HBox(list(row), layout=ROW) for row in rows]
+        return [w.HTML(page.STYLE), *boxes, self.answer, self.graph]
 
-    def _new_variable(self, _=None) -> None:
-        self.value.options = self._values()  # sets the value too, which updates the picture
-        self._update()
+    # What the controls say, and back
 
-    def _update(self, _=None) -> None:
-        shown = ask(self.model, self.number.value, self.variable.value, self.value.value)
-        self.answer.value = html(shown)
+    def controls(self) -> Controls:
+        """Where the controls stand."""
+        set_to = {name: control.value.split(": ", 1) for name, control in self.variables.items()}
+        seen, done = (
+            {name: parts[1] for name, parts in set_to.items() if parts[0] == kind}
+            for kind in ("seen", "done")
+        )
+        return Controls(self.scene.value, seen, done, ABOUT[self.about.value], self.seed)
+
+    def set(self, controls: Controls) -> None:
+        """Put the controls somewhere, and show the answer once."""
+        self.setting = True
+        self.scene.value, self.seed = controls.scene, controls.seed
+        self.about.value = next(k for k, v in ABOUT.items() if v == controls.imagine)
+        for name, control in self.variables.items():
+            kind = next((k for k in ("seen", "done") if name in getattr(controls, k)), FREE)
+            control.value = f"{kind}: {getattr(controls, kind)[name]}" if kind != FREE else FREE
+        self.setting = False
+        self._show()
+
+    def _changed(self, _) -> None:
+        if not self.setting:
+            self.past.append(self.now)
+            self._show()
+
+    def _show(self, _=None) -> None:
+        self.now = self.controls()
+        try:
+            self.shown = answer(self.model, self.now)
+        except ValueError as error:  # such as a world too large for an exact answer
+            self.answer.value, self.graph.value = page.problem(error), ""
+            return
+        self.answer.value = page.answer(self.shown, self.truth.value)
+        self.graph.value = page.page(graph(self.shown))
+
+    # Buttons
+
+    def _press(self, action, _) -> None:
+        past, before = list(self.past), self.now
+        action()
+        if action != self.undo:
+            self.past = [*past, before]
+
+    def see_scene(self) -> None:
+        """Take all that the model reads in the scene as seen, but for what is done."""
+        done = self.now.done
+        seen = {name: value for name, value in self.shown.read.items() if name not in done}
+        self.set(replace(self.now, seen={**self.now.seen, **seen}))
+
+    def draw_others(self) -> None:
+        """Other pictures of seeing and doing. (Imagining draws the likeliest ones.)"""
+        self.set(replace(self.now, seed=self.now.seed + 1))
+
+    def undo(self) -> None:
+        """Take back the last change."""
+        if self.past:
+            self.set(self.past.pop())
+
+    def reset(self) -> None:
+        """Set all free."""
+        self.set(Controls(self.now.scene))
+
+    # What is shown where there are no widgets
 
     def __repr__(self) -> str:
-        return "Explorer: controls for scene, variable and value, and the three pictures"
+        return f"Explorer. {self.shown.picture.alt}"
 
-    def _repr_mimebundle_(self, **kwargs):
-        data = super()._repr_mimebundle_(**kwargs)
-        return data | {"text/plain": repr(self)}
+    def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
+        data, metadata = self.shown.picture._repr_mimebundle_()
+        return super()._repr_mimebundle_(**kwargs) | data | {"text/plain": repr(self)}, metadata

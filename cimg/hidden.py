@@ -13,9 +13,9 @@ import pyro
 from pyro.distributions import Categorical
 from torch import Tensor
 
+from cimg.conditional import ConditionalVAE
 from cimg.query import probability
 from cimg.tables import WorldError
-from cimg.vae import CausalVAE
 from cimg.world import World
 
 LARGEST = 2**22  # entries of the joint table, 32 MiB
@@ -70,16 +70,19 @@ class HiddenPosterior:
 
 
 def guide(
-    model: CausalVAE, posterior: HiddenPosterior, scenes: Tensor, values: Mapping[str, Tensor]
+    model: ConditionalVAE,
+    posterior: HiddenPosterior,
+    scenes: Tensor,
+    values: Mapping[str, Tensor],
 ) -> None:
-    """The guide of `CausalVAE.model`, conditioned on scenes and labels, as a Pyro program."""
+    """The guide of `ConditionalVAE.model`, conditioned on scenes and labels, as a Pyro program."""
     with pyro.plate("rows", len(scenes)):
         posterior.sample(values)
     model.guide(model.look(scenes), values)
 
 
-def program(model: CausalVAE, scenes: Tensor, values: Mapping[str, Tensor]):
-    """`CausalVAE.model` with scenes and labels observed: what `guide` is the guide of."""
+def program(model: ConditionalVAE, scenes: Tensor, values: Mapping[str, Tensor]):
+    """`ConditionalVAE.model` with scenes and labels observed: what `guide` is the guide of."""
     labels = {name: values[name] for name in model.world.visible}
     observed = labels | {"scene": scenes}
     return pyro.condition(lambda: model.model(len(scenes)), data=observed)

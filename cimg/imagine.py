@@ -1,8 +1,8 @@
 """Questions whose answer is a picture: seeing, doing, imagining.
 
-    see(model, {"action": "attack"}, n=4)       # pictures in which an attack was seen
-    do(model, {"action": "attack"}, n=4)        # pictures of a world in which every actor attacks
-    imagine(model, scene, {"action": "attack"}) # this very picture, had the action been an attack
+see(model, {"action": "attack"}, n=4)       # pictures in which an attack was seen
+do(model, {"action": "attack"}, n=4)        # pictures of a world in which every actor attacks
+imagine(model, scene, {"action": "attack"}) # this very picture, had the action been an attack
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from cimg.conditional import ConditionalVAE, check_scenes
 from cimg.counterfactual import twin_samples
 from cimg.query import sample_posterior
 from cimg.scene import HEIGHT, WIDTH, SceneError, describe
-from cimg.vae import CausalVAE, check_scenes
 
 Values = Mapping[str, str | int]
 UNEXPLAINED = 0.02  # share of a picture's pixels that its best explanation may get wrong
@@ -33,7 +33,7 @@ class Answer:
     values: dict[str, Tensor]
 
 
-def see(model: CausalVAE, given: Values | None = None, n: int = 1, seed: int = 0) -> Answer:
+def see(model: ConditionalVAE, given: Values | None = None, n: int = 1, seed: int = 0) -> Answer:
     """Draw pictures of P(scene | given): what one sees where this is seen.
 
     Raises:
@@ -43,7 +43,11 @@ def see(model: CausalVAE, given: Values | None = None, n: int = 1, seed: int = 0
 
 
 def do(
-    model: CausalVAE, do: Values, n: int = 1, seed: int = 0, given: Values | None = None
+    model: ConditionalVAE,
+    do: Values,
+    n: int = 1,
+    seed: int = 0,
+    given: Values | None = None,
 ) -> Answer:
     """Draw pictures of P(scene | given; do(...)): what one sees where this is done.
 
@@ -58,7 +62,7 @@ def do(
 
 
 def imagine(
-    model: CausalVAE,
+    model: ConditionalVAE,
     scene: Tensor,
     do: Values,
     n: int = 1,
@@ -96,7 +100,7 @@ def imagine(
     return Answer(model.decode(z.expand(n, -1), values), values)
 
 
-def read_labels(model: CausalVAE, scene: Tensor) -> dict[str, int]:
+def read_labels(model: ConditionalVAE, scene: Tensor) -> dict[str, int]:
     """The most probable value of each label of one scene ``uint8 [HEIGHT, WIDTH]``."""
     return {name: int(probs.argmax()) for name, probs in model.read(scene[None]).items()}
 

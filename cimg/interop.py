@@ -7,8 +7,10 @@ BIF needs nothing but cimg. For pgmpy, install the extra: pip install "cimg[inte
 from __future__ import annotations
 
 import gzip
+import io
 import itertools
 import re
+import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -17,13 +19,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cimg.bif import read_bif
-from cimg.tables import Variable, WorldError, brief, row_name
+from cimg.files import read_file, write_file
+from cimg.tables import Variable, WorldError, brief, first, row_name
 from cimg.world import World
 
 if TYPE_CHECKING:
     from pgmpy.models import DiscreteBayesianNetwork
 
-MAX_FILE = 64 * 2**20  # bytes of BIF text
+MAX_FILE = 16 * 2**20  # bytes of BIF text; the largest networks in use have a third of that
 NORMALISE_WITHIN = 0.01  # a row farther from 1 than that is a mistake, not rounding
 PLAIN = re.compile(r"(?!.*(?://|/\*))[\w.+*/<>=%:&!?#@$^~'-]+")  # what BIF needs no quotes for
 
@@ -49,21 +52,22 @@ def to_bif(world: World, path: str | Path) -> None:
     written or the file can't be."""
     text = bif_text(world)
     try:
-        Path(path).write_text(text, encoding="utf-8")
+        write_file(path, text.encode())
     except OSError as error:
         raise WorldError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _text(path: str | Path) -> str:
     """What is in a file, gzipped or not, if it is UTF-8 and not too large."""
-    opener = gzip.open if str(path).endswith(".gz") else open
     try:
-        with opener(path, "rb") as file:
-            data = file.read(MAX_FILE + 1)
+        data = read_file(path, MAX_FILE)
+        if str(path).endswith(".gz"):
+            with gzip.open(io.BytesIO(data)) as file:  # some kilobytes may unfold to any size
+                data = file.read(MAX_FILE + 1)
         if len(data) > MAX_FILE:
             raise WorldError(f"larger than {MAX_FILE:,} bytes")
         return data.decode("utf-8")
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise WorldError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
     except UnicodeDecodeError as error:
         raise WorldError(f"not UTF-8 text: {error.reason}") from error
@@ -80,7 +84,7 @@ def normalised(variables: Iterable[Variable]) -> list[Variable]:
         table = np.asarray(variable.cpt, dtype=np.float64)
         total = table.sum(-1, keepdims=True)
         if not (near := np.abs(total[..., 0] - 1) <= NORMALISE_WITHIN).all():
-            index = tuple(np.argwhere(~near)[0])
+            index = first(~near)
             row = row_name([by_name[parent] for parent in variable.parents], index)
             raise WorldError(
                 f"variable {variable.name!r}, {row}: the row sums to {total[index][0]:.12g}; "

@@ -3,7 +3,8 @@
 Each part of a picture hears only its own causes (independent mechanisms: Parascandolo et al. 2018;
 Besserve et al. 2020). What is built in: a character stands in one of the possible places, the
 reactor is the mirror image of an actor, characters stand in front of the background. What is
-learnt: every colour of every figure and background, and what each part of z means.
+learnt: every colour of every figure and background, and what each part of z means. Behind them
+there is a sky, land of one colour, and a sun or moon in one of the possible columns.
 """
 
 from collections.abc import Iterable
@@ -16,12 +17,14 @@ from pyro.distributions import constraints
 from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor, nn
 
+from cimg.background import COLUMNS
 from cimg.scene import DISTANCES, FOOT, HALF, HEIGHT, STEP, TOP, WIDTH
 from cimg.sprites import SIZE
 
 COLOURS = 24
 NO_SHAPE = torch.Size()
-PATCH = 4  # a background is drawn, and a scene is looked at, in patches of 4 x 4 pixels
+PATCH = 4  # a scene is looked at in patches of 4 x 4 pixels
+COLUMN = WIDTH // len(COLUMNS)  # pixels; a sun or moon has so much room
 PLACES = [STEP * (len(DISTANCES) - 1 - distance) for distance in range(len(DISTANCES))]
 
 
@@ -38,13 +41,6 @@ def to_patches(x: Tensor) -> Tensor:
     n, h, w = x.shape
     x = x.view(n, h // PATCH, PATCH, w // PATCH, PATCH).transpose(2, 3)
     return x.flatten(3).flatten(1, 2)
-
-
-def from_patches(x: Tensor, height: int = HEIGHT, width: int = WIDTH) -> Tensor:
-    """``[..., cells, 16] -> [..., H, W]``: the inverse of `to_patches`."""
-    grid = (height // PATCH, width // PATCH)
-    x = x.unflatten(-1, (PATCH, PATCH)).unflatten(-3, grid).transpose(-3, -2)
-    return x.flatten(-2).flatten(-3, -2)
 
 
 def halves(x: Tensor) -> Tensor:
@@ -73,31 +69,78 @@ class Eye(nn.Module):
         return F.gelu(self.out(F.gelu(self.patch(patches)).flatten(1)))
 
 
-class Background(nn.Module):
-    """A background out of its own block of z (and its own labels, if the world has any).
+class Outline(nn.Module):
+    """An eye for shapes: of a picture ``[n, HEIGHT, WIDTH]`` it sees where two neighbouring pixels
+    differ, not in which colours they do. So a hill looks the same under every sky."""
 
-    Three terms add up: what is usual in each pixel; a network that draws every patch, told which
-    one by a code of its own (a spatial broadcast decoder: Watters et al. 2019), so that what it
-    learns in one patch helps in another; and a few layers of single pixels, mixed by a code out of
-    z, for the details that belong to one place only, such as a tuft of grass.
+    def __init__(self, features: int, code: int = 16):
+        super().__init__()
+        self.patch = nn.Linear(2 * PATCH * PATCH, code)
+        self.out = nn.Linear(HEIGHT * WIDTH // PATCH**2 * code, features)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        across = F.pad(picture[:, :, 1:] != picture[:, :, :-1], (1, 0))
+        down = F.pad(picture[:, 1:] != picture[:, :-1], (0, 0, 1, 0))
+        patches = torch.cat([to_patches(across), to_patches(down)], 2).float()
+        return F.gelu(self.out(F.gelu(self.patch(patches)).flatten(1)))
+
+
+class Tint(nn.Module):
+    """An eye for colours: of a picture ``[n, HEIGHT, WIDTH]`` it sees which colours there are above
+    the characters, not where. So a sky looks the same over every hill."""
+
+    def __init__(self, features: int):
+        super().__init__()
+        self.out = mlp(COLOURS, features, features)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        there = torch.zeros(len(picture), COLOURS, device=picture.device)
+        return F.gelu(self.out(there.scatter_(1, picture[:, :TOP].flatten(1), 1.0)))
+
+
+class Mix(nn.Module):
+    """Logits of single pixels: what is usual, plus a few layers, mixed by a code.
+
+    ``[n, inputs] -> [n, *shape]``
     """
 
-    def __init__(self, inputs: int, hidden: int = 64, layers: int = 16):
+    def __init__(self, inputs: int, shape: tuple[int, ...], layers: int = 8, hidden: int = 64):
         super().__init__()
-        cells, colours = HEIGHT * WIDTH // PATCH**2, COLOURS * PATCH * PATCH
-        self.usual = nn.Parameter(torch.zeros(cells, colours))
-        self.first = nn.Linear(inputs, hidden)
-        self.cell = nn.Parameter(torch.randn(cells, hidden))
-        self.middle = nn.Linear(hidden, hidden)
-        self.patch = nn.Linear(hidden, colours)
-        self.mix = mlp(inputs, 2 * hidden, 2 * hidden, layers)
-        self.layers = nn.Parameter(torch.zeros(layers, cells, colours))
+        self.usual = nn.Parameter(torch.zeros(shape))
+        self.mix = mlp(inputs, hidden, hidden, layers)
+        self.layers = nn.Parameter(0.01 * torch.randn(layers, *shape))
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """``[n, inputs] ->`` log-probabilities ``[n, cells, COLOURS, 16]``."""
-        h = F.gelu(self.middle(F.gelu(self.first(inputs)[:, None] + self.cell)))
-        logits = self.usual + self.patch(h) + torch.tensordot(self.mix(inputs), self.layers, 1)
-        return logits.unflatten(2, (COLOURS, PATCH * PATCH)).log_softmax(2)
+    def forward(self, code: Tensor) -> Tensor:
+        return self.usual + torch.tensordot(self.mix(code), self.layers, 1)
+
+
+class Background(nn.Module):
+    """Sky, land, and the sun or moon: each hears its own code, and they add up their logits.
+
+    What the land's shape and the sun's column mean is the same under every sky: the sky only
+    decides which colours they have. Without that, with the sky a label, a network is free to
+    trade the hills of one sky against those of another, and no likelihood would tell.
+
+    Args:
+        sky, sun, hills: length of the code that each one hears.
+    """
+
+    def __init__(self, sky: int, sun: int, hills: int, hidden: int = 64):
+        super().__init__()
+        self.sky = Mix(sky, (COLOURS, HEIGHT, WIDTH))
+        self.land = Mix(hills, (HEIGHT - COLUMN, WIDTH))  # how much a pixel belongs to the land
+        self.land_colour = mlp(sky, hidden, COLOURS)
+        self.sun_colour = mlp(sky, hidden, COLOURS * COLUMN * COLUMN)  # or the moon's
+        self.column = mlp(sun, hidden, len(COLUMNS))
+        self.register_buffer("sharpness", torch.ones(()))  # grows in training, see step.py
+
+    def forward(self, sky: Tensor, sun: Tensor, hills: Tensor) -> Tensor:
+        """Codes ``[n, ...] ->`` log-probabilities ``[n, COLOURS, HEIGHT, WIDTH]``."""
+        land = self.land(hills)[:, None] * self.land_colour(sky)[:, :, None, None]
+        disc = self.sun_colour(sky).unflatten(1, (COLOURS, COLUMN, 1, COLUMN))
+        column = (self.sharpness * self.column(sun)).softmax(1)
+        strip = (disc * column[:, None, None, :, None]).flatten(3)
+        return (self.sky(sky) + torch.cat([strip, land], 2)).log_softmax(1)
 
 
 class Cast(nn.Module):
@@ -130,7 +173,7 @@ class Placed(TorchDistribution):
     background's. Events are scenes, ``[HEIGHT, WIDTH]``.
 
     Args:
-        background: log-probabilities of colours, ``[n, cells, COLOURS, 16]``.
+        background: log-probabilities of colours, ``[n, COLOURS, HEIGHT, WIDTH]``.
         figures: logits of each figure's colours and (last) transparency,
             ``[figures, COLOURS + 1, SIZE * SIZE]``, facing right.
         which: which figure, ``int64 [2n]``: n actors, then n reactors.
@@ -149,8 +192,7 @@ class Placed(TorchDistribution):
     def log_prob(self, scenes: Tensor) -> Tensor:
         """Log-likelihood ``[n]``. Only the probability of the colour that is there is computed."""
         scenes = scenes.long()
-        seen = to_patches(scenes)[:, :, None]
-        behind = from_patches(self.background.gather(2, seen)[:, :, 0])
+        behind = self.background.gather(1, scenes[:, None])[:, 0]
         band = self._composed(halves(scenes[:, TOP:FOOT]), halves(behind[:, TOP:FOOT]).exp())
         around = behind[:, :TOP].sum((1, 2)) + behind[:, FOOT:].sum((1, 2))
         return around + whole(band.clamp_min(1e-12).log()).sum((1, 2))
@@ -172,7 +214,7 @@ class Placed(TorchDistribution):
         """Probability of every colour of every pixel, ``[n, COLOURS, HEIGHT, WIDTH]``."""
         floor = -60.0  # below about -87, exp gives denormal numbers, which take ten times as long
         behind = self.background.clamp_min(floor).exp()
-        behind = halves(from_patches(behind.transpose(1, 2)))
+        behind = halves(behind)
         figure = self.figures[self.which].unflatten(2, (SIZE, SIZE))
         places = [place[:, None, None, None] for place in self.places.unbind(1)]
         own = sum(p * f for p, f in zip(places, spread(figure[:, :COLOURS], 0.0), strict=True))

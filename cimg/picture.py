@@ -22,6 +22,8 @@ from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath
 from PIL import Image
 
+from cimg.files import write_file
+
 COLOURS = {"see": "#0072B2", "do": "#D55E00", "imagine": "#CC79A7"}  # Okabe and Ito (2008)
 INK, GREY, PALE, MARK = "#1b1426", "#767676", "#f0f0f0", "#F0E442"
 LINE = 18  # pixels, height of a line of text
@@ -59,8 +61,8 @@ class Picture:
         return data, {"image/png": {"width": self.width, "alt": self.alt}}
 
     def save(self, path: str | Path) -> Path:
-        """Write the PNG file."""
-        Path(path).write_bytes(self.png)
+        """Write the PNG file, whole or not at all. Raises OSError where it can't be written."""
+        write_file(path, self.png)
         return Path(path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from cimg.tables import WorldError, some
+from cimg.tables import WorldError, brief, some
 from cimg.world import World
 
 Values = Mapping[str, str | int]
@@ -14,7 +14,7 @@ def question(
     world: World, targets: str | Sequence[str], given: Values | None, do: Values | None
 ) -> tuple[tuple[str, ...], dict[str, int], dict[str, int]]:
     """A question, checked: names of the targets, codes of what is given and of what is set."""
-    names = (targets,) if isinstance(targets, str) else tuple(targets)
+    names = targets_of(targets)
     if not names:
         raise WorldError("an empty question: name at least one target")
     seen, done = evidence(world, given, do)
@@ -29,12 +29,21 @@ def question(
     return names, seen, done
 
 
+def targets_of(targets: str | Sequence[str]) -> tuple[str, ...]:
+    """What is asked for, one name or several; that the names are known isn't checked here."""
+    try:
+        return (targets,) if isinstance(targets, str) else tuple(targets)
+    except TypeError as error:
+        message = f"targets must be a name or several, found {brief(targets)}"
+        raise WorldError(message) from error
+
+
 def evidence(
     world: World, given: Values | None, do: Values | None
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Codes of what is given and of what is set. A variable may be in both if the values agree:
     in the world where it is set, seeing it there says nothing, and it counts as set."""
-    seen, done = world.encode(given or {}), world.encode(do or {})
+    seen, done = world.encode(given), world.encode(do)
     for name in done.keys() & seen.keys():
         if seen[name] != done[name]:
             values = world.variables[name].values

@@ -5,9 +5,9 @@ labels: who, of which type, doing what); the rest are *style*, uniform and indep
 step is an integer look-up, the same values give the same scene, bit for bit, on every machine.
 """
 
+import io
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from functools import cache, cached_property
 from math import prod
 from pathlib import Path
@@ -19,6 +19,7 @@ from torch import Tensor
 
 from .background import COLUMNS, HEIGHT, HILLS, SKIES, WIDTH, paint
 from .codes import SceneError, check_range, check_sheets, describe, integers, whole_number
+from .files import write_file
 from .sprites import POSES, SIZE, TRANSPARENT, Palette, load_palette, load_sheets
 from .world import World
 
@@ -220,7 +221,7 @@ def to_rgb(scenes: Tensor) -> Tensor:
 def save_png(scene: Tensor, path: str | Path, zoom: int = 8) -> Path:
     """Save one scene ``uint8 [H, W]`` as an indexed PNG, each pixel a square of ``zoom`` pixels.
 
-    The file is there whole or not at all: it is written next to its place, then moved.
+    The file is there whole or not at all.
 
     Raises:
         SceneError: what isn't one scene, or has an index that is no colour's; a zoom that isn't a
@@ -236,15 +237,10 @@ def save_png(scene: Tensor, path: str | Path, zoom: int = 8) -> Path:
         raise SceneError(f"expected a file name that ends in .png, found {str(path)!r}")
     image = Image.fromarray(scene.numpy().repeat(zoom, 0).repeat(zoom, 1))
     image.putpalette(colours.flatten().tolist())
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    png = io.BytesIO()
     try:
-        image.save(temporary, "PNG", optimize=True)
-        os.replace(temporary, path)
-    except (OSError, ValueError) as error:  # ValueError: a character that no name may have
-        why = getattr(error, "strerror", None) or error
-        raise SceneError(f"{path}: can't be written: {why}") from error
-    finally:
-        with suppress(OSError, ValueError):  # moved by now, or never made
-            temporary.unlink()
-    return path
+        image.save(png, "PNG", optimize=True)
+        write_file(path, png.getvalue())
+    except OSError as error:
+        raise SceneError(f"{path}: can't be written: {error.strerror}") from error
+    return Path(path)

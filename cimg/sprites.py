@@ -5,6 +5,7 @@ A sheet is one PNG file for each character and type, `satyr-type1.png`, six pose
 pixel editor reads. `sprites/README.md` tells how to draw one's own.
 """
 
+import io
 import re
 import struct
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from .files import read_file
+
 SIZE = 24  # pixels, the width and height of one pose
 POSES = ("attack", "taunt", "walk", "die", "hurt", "idle")
 SHEET = (SIZE * len(POSES), SIZE)  # pixels, width and height
@@ -21,9 +24,11 @@ COLOURS = 24
 TRANSPARENT = 24  # the index after the colours': nothing is drawn here
 MARGIN = 1  # empty columns at the left and right of a pose, empty rows at its top
 
+MAX_SHEET, MAX_PALETTE = 2**20, 2**16  # bytes: far more than either needs
+
 _HERE = Path(__file__).resolve().parent
-_SOURCE = _HERE.parent / "sprites"
-FOLDER = _SOURCE if (_SOURCE / "palette.gpl").is_file() else _HERE / "_sprites"
+_PACKED = _HERE / "_course" / "sprites"  # there if cimg was installed from a wheel
+FOLDER = _PACKED if _PACKED.is_dir() else _HERE.parent / "sprites"
 
 
 class SpriteError(ValueError):
@@ -46,24 +51,27 @@ def load_palette(path: str | Path = FOLDER / "palette.gpl") -> Palette:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_file(path, MAX_PALETTE).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SpriteError(f"{path.name}: can't be read as a text file ({error})") from error
+        why = getattr(error, "strerror", None) or error
+        raise SpriteError(f"{path.name}: can't be read as a text file ({why})") from error
     if not lines or lines[0].strip() != "GIMP Palette":
-        found = lines[0] if lines else "an empty file"
-        raise SpriteError(f"{path.name}, line 1: expected 'GIMP Palette', found {found!r}")
+        found = repr(lines[0][:60]) if lines else "an empty file"
+        raise SpriteError(f"{path.name}, line 1: expected 'GIMP Palette', found {found}")
     colours: dict[str, tuple[int, ...]] = {}
     for number, line in enumerate(lines[1:], start=2):
         if not line.strip() or re.match(r"\s*(#|Name:|Columns:)", line):
             continue
         where = f"{path.name}, line {number}"
-        entry = re.fullmatch(r"\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S.*?)\s*", line)
-        rgb = tuple(map(int, entry.groups()[:3])) if entry else ()
-        if entry is None or max(rgb) > 255:
-            raise SpriteError(f"{where}: expected red, green, blue (0-255), name; found {line!r}")
-        if entry[4] in colours or rgb in colours.values():
-            raise SpriteError(f"{where}: the name or the colour of {line!r} is there already")
-        colours[entry[4]] = rgb
+        *numbers, name = line.strip().split(maxsplit=3)
+        rgb = tuple(int(x) for x in numbers if re.fullmatch(r"[0-9]{1,3}", x))
+        if len(numbers) != 3 or len(rgb) != 3 or max(rgb) > 255:
+            found = repr(line[:60])
+            raise SpriteError(f"{where}: expected red, green, blue (0-255), name; found {found}")
+        if name in colours or rgb in colours.values():
+            found = repr(line[:60])
+            raise SpriteError(f"{where}: the name or the colour of {found} is there already")
+        colours[name] = rgb
     if len(colours) != COLOURS:
         raise SpriteError(f"{path.name}: expected {COLOURS} colours, found {len(colours)}")
     return Palette(tuple(colours), torch.tensor(list(colours.values()), dtype=torch.uint8))
@@ -140,10 +148,10 @@ def _read_png(path: Path) -> Tensor:
     The header is checked before a pixel is decoded: a small file may claim to be a huge picture.
     """
     try:
-        with path.open("rb") as file:
-            header = file.read(25)
+        content = read_file(path, MAX_SHEET)
     except OSError as error:
-        raise SpriteError(f"{path.name}: can't be read ({error})") from error
+        raise SpriteError(f"{path.name}: can't be read ({error.strerror})") from error
+    header = content[:25]
     if len(header) < 25 or header[:8] != b"\x89PNG\r\n\x1a\n" or header[12:16] != b"IHDR":
         raise SpriteError(f"{path.name}: expected a PNG file, found something else")
     width, height, bits = struct.unpack(">IIB", header[16:])
@@ -155,7 +163,9 @@ def _read_png(path: Path) -> Tensor:
     if bits > 8:
         raise SpriteError(f"{path.name}: expected at most 8 bits for each colour, found {bits}")
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+            if image.size != SHEET:  # the decoder believes the last header, not the first
+                raise ValueError("it has two headers")
             frames = getattr(image, "n_frames", 1)
             data = bytearray(image.convert("RGBA").tobytes())
     except Exception as error:  # a damaged file makes the decoder raise many kinds of error

@@ -16,8 +16,8 @@ from pyro.infer import TraceMeanField_ELBO
 from torch import Tensor
 from torch.optim import AdamW, Muon, Optimizer
 
+from cimg.conditional import ConditionalVAE
 from cimg.data import seeds
-from cimg.vae import CausalVAE
 
 LIMITS = {  # least and most; 0 and 1000 for all others
     "steps": (1, 10**7),
@@ -31,6 +31,9 @@ LIMITS = {  # least and most; 0 and 1000 for all others
 }
 
 
+MODELS = ("causal", "plain")
+
+
 @dataclass(frozen=True)
 class Settings:
     """All that a run depends on, besides the world. Rates are peak learning rates."""
@@ -39,12 +42,14 @@ class Settings:
     batch: int = 32
     seed: int = 0
     hidden: int = 128
+    model: str = "causal"  # or "plain"
     held_out: float = 0.2  # share of label combinations never shown
     muon: float = 0.02  # hidden matrices
-    adam: float = 4e-3  # biases, heads, patch codes
+    adam: float = 4e-3  # biases, heads
     figures: float = 0.2  # logits of the figures
-    usual: float = 0.03  # logits of the usual background
-    details: float = 0.05  # codes of the patches, layers of single pixels
+    sky: float = 0.04  # logits of the sky
+    land: float = 0.03  # how much each pixel belongs to the land
+    colours: float = 0.05  # colours of land and sun
     warm_up: int = 50  # steps
     annealing: float = 0.8  # share of the run over which the KL term's weight grows from 0 to 1
     blurred: float = 0.12  # share of the run in which every place counts alike
@@ -54,6 +59,10 @@ class Settings:
         """Raises ValueError for a setting of another type, or out of its range."""
         for field in fields(self):
             value, whole = getattr(self, field.name), isinstance(field.default, int)
+            if field.name == "model":
+                if value not in MODELS:
+                    raise ValueError(f"setting 'model': expected one of {MODELS}, found {value!r}")
+                continue
             least, most = LIMITS.get(field.name, (0, 1000))
             good = isinstance(value, int if whole else int | float) and least <= value <= most
             if not good or isinstance(value, bool):
@@ -64,48 +73,35 @@ class Settings:
                 )
 
 
-def optimisers(model: CausalVAE, settings: Settings) -> list[Optimizer]:
-    """Muon for the hidden matrices, AdamW for the rest, tables of logits at rates of their own."""
-    background = model.background
-    tables = [
-        {"params": [model.cast.figures], "lr": settings.figures},
-        {"params": [background.usual], "lr": settings.usual},
-        {"params": [background.cell, background.layers], "lr": settings.details},
-    ]
-    hidden = [
-        p
-        for name, p in model.named_parameters()
-        if name.endswith("weight") and name.startswith(("background", "eye", "glance", "to_place"))
-    ]
-    taken = {id(p) for p in hidden} | {id(p) for group in tables for p in group["params"]}
+def optimisers(model: ConditionalVAE, settings: Settings) -> list[Optimizer]:
+    """Muon for hidden matrices, AdamW for the rest, some of it at rates of its own."""
+    rated = model.rated()
+    taken = {id(p) for group in rated.values() for p in group}
     rest = [p for p in model.parameters() if id(p) not in taken]
+    muon = rated.pop("muon", [])
+    groups = [{"params": rest, "lr": settings.adam}]
+    groups += [{"params": own, "lr": getattr(settings, name)} for name, own in rated.items()]
     found = [
-        Muon(hidden, lr=settings.muon, weight_decay=0.0),
-        AdamW(
-            [{"params": rest, "lr": settings.adam}, *tables], betas=(0.9, 0.95), weight_decay=0.0
-        ),
+        Muon(muon, lr=settings.muon, weight_decay=0.0),
+        AdamW(groups, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
     ]
     for group in (group for optimiser in found for group in optimiser.param_groups):
         group["peak"] = group["lr"]
     return found
 
 
-def schedule(step: int, settings: Settings, model: CausalVAE, found: list[Optimizer]) -> float:
+def schedule(step: int, settings: Settings, model: ConditionalVAE, found: list[Optimizer]) -> float:
     """Set learning rates and the choice of places for this step; returns the KL term's weight."""
     done = step / settings.steps
     rate = min(1.0, step / max(1, settings.warm_up)) * (1 + math.cos(math.pi * done)) / 2
     for group in (group for optimiser in found for group in optimiser.param_groups):
         group["lr"] = rate * group["peak"]
-    # Figures first form as the mean over all places, so that no figure is learnt off centre.
-    start, end = settings.blurred, 1.5 * settings.blurred
-    blur = (end - done) / (end - start) if end else 0.0
-    model.cast.blur.fill_(min(1.0, max(0.0, blur)))
-    model.cast.sharpness.fill_(1 + (settings.sharpness - 1) * done)
+    model.ripen(done, settings.blurred, settings.sharpness)
     return min(1.0, (step + 1) / max(1, settings.annealing * settings.steps))
 
 
 def loss(
-    model: CausalVAE, scenes: Tensor, values: Mapping[str, Tensor], beta: float = 1.0
+    model: ConditionalVAE, scenes: Tensor, values: Mapping[str, Tensor], beta: float = 1.0
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Minus the ELBO plus the reader's cross-entropy, per scene; and the two on their own."""
     looks = model.look(scenes)
@@ -114,11 +110,14 @@ def loss(
     minus_elbo = elbo.differentiable_loss(program, model.guide, looks, values, beta) / len(scenes)
     logits = model.label_logits(looks)
     reading = sum(F.cross_entropy(logits[name], values[name]) for name in logits)
-    return minus_elbo + reading, {"minus_elbo": minus_elbo.detach(), "reading": reading.detach()}
+    return minus_elbo + reading, {
+        "minus_elbo": minus_elbo.detach(),
+        "reading": reading.detach(),
+    }
 
 
 def advance(
-    model: CausalVAE,
+    model: ConditionalVAE,
     found: list[Optimizer],
     settings: Settings,
     step: int,

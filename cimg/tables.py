@@ -48,12 +48,20 @@ def some(names: Sequence[str], limit: int = 24) -> str:
     return ", ".join(str(name) for name in names[:limit]) + more
 
 
-def brief(thing: Any) -> str:
-    """What `thing` is, in a few words, for an error message."""
+def short(thing: Any) -> str:
+    """`thing` as Python writes it, cut to a length that can be read in an error message."""
     try:
         text = repr(thing)
     except ValueError:  # an integer of more digits than Python prints
         text = "of thousands of digits"
+    except RecursionError:
+        text = "nested too deeply"
+    return text if len(text) <= 210 else text[:209] + "…"  # a name may have 200 characters
+
+
+def brief(thing: Any) -> str:
+    """What `thing` is, in a few words, for an error message."""
+    text = short(thing)
     return f"{type(thing).__name__} {text if len(text) <= 60 else text[:57] + '…'}"
 
 
@@ -110,7 +118,7 @@ def check_heads(variables: Sequence[Variable]) -> None:
         for parent in variable.parents:
             if not isinstance(parent, str) or parent not in known:
                 raise WorldError(
-                    f"{where}: unknown parent {parent!r}; the world has: {some(names)}"
+                    f"{where}: unknown parent {short(parent)}; the world has: {some(names)}"
                 )
         check_unique(variable.parents, where, "parent")
 
@@ -215,11 +223,16 @@ def _check_nesting(node: Any, axes: Sequence[Variable], depth: int, at: tuple, w
         _check_nesting(inner, axes, depth + 1, (*at, i), where)
 
 
+def first(bad: np.ndarray) -> tuple[int, ...]:
+    """Where the first True is. (`argwhere` would list them all, which may take gigabytes.)"""
+    return tuple(int(i) for i in np.unravel_index(bad.argmax(), bad.shape))
+
+
 def check_rows(table: np.ndarray, axes: Sequence[Variable], where: str) -> None:
     """Finite, non-negative entries; every row sums to 1 within `TOLERANCE`."""
 
     def fail(bad: np.ndarray, say: str) -> None:
-        index = tuple(int(i) for i in np.argwhere(bad)[0][: table.ndim - 1])
+        index = first(bad)[: table.ndim - 1]
         row = table[index]
         found = some([f"{p:.12g}" for p in row])
         message = say.format(total=f"{row.sum():.12g}")

@@ -19,17 +19,30 @@ from tqdm import tqdm
 
 from cimg import checkpoint
 from cimg.checkpoint import CheckpointError
+from cimg.conditional import ConditionalVAE
 from cimg.data import Batches, held_out
+from cimg.plain import PlainVAE
 from cimg.step import Settings, advance, loss, optimisers, schedule
 from cimg.tables import whole
 from cimg.vae import CausalVAE
 from cimg.world import World, WorldError
 
-__all__ = ["Settings", "advance", "load", "loss", "optimisers", "save", "schedule", "train"]
+__all__ = [
+    "Settings",
+    "advance",
+    "load",
+    "loss",
+    "optimisers",
+    "save",
+    "schedule",
+    "train",
+]
 
-FORMAT = 1  # of the description that is kept with the weights
+FORMAT = 2  # of the description that is kept with the weights
 STYLES_KEPT = 2048  # scenes whose q(z | ...) is kept with the weights, see `sample_style`
 Report = Callable[[int, dict[str, float]], None]
+
+MODELS = {"causal": CausalVAE, "plain": PlainVAE}
 
 # ── A run ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -40,7 +53,7 @@ def train(
     path: str | Path | None = None,
     every: int = 250,
     report: Report | None = None,
-) -> CausalVAE:
+) -> ConditionalVAE:
     """Train a model from scratch, or go on where a killed run of the same settings stopped.
 
     Args:
@@ -56,7 +69,7 @@ def train(
     if path:
         checkpoint.check_place(Path(path))
     torch.manual_seed(settings.seed)
-    model = CausalVAE(world, settings.hidden)
+    model = MODELS[settings.model](world, settings.hidden)
     found = optimisers(model, settings)
     state = Path(path).with_suffix(".run.safetensors") if path else None
     first = resume(model, found, settings, state) if state and state.is_file() else 0
@@ -79,7 +92,7 @@ def train(
     return model
 
 
-def finish(model: CausalVAE, settings: Settings, batches: Batches) -> None:
+def finish(model: ConditionalVAE, settings: Settings, batches: Batches) -> None:
     """Keep the styles of some training scenes, and get the model ready for use: with the very
     numbers that `save` keeps, rounded to half precision."""
     model.eval().requires_grad_(False)
@@ -92,19 +105,23 @@ def finish(model: CausalVAE, settings: Settings, batches: Batches) -> None:
 # ── To and from disk ────────────────────────────────────────────────────────────────────────────
 
 
-def description(model: CausalVAE, settings: Settings) -> dict:
+def description(model: ConditionalVAE, settings: Settings) -> dict:
     world = model.world
-    about = {"format": FORMAT, "world": world.name, "drawn": checkpoint.fingerprint(world)}
+    about = {
+        "format": FORMAT,
+        "world": world.name,
+        "drawn": checkpoint.fingerprint(world),
+    }
     return about | {"settings": asdict(settings)}
 
 
-def save(model: CausalVAE, settings: Settings, path: Path) -> None:
+def save(model: ConditionalVAE, settings: Settings, path: Path) -> None:
     """Write weights (.safetensors, half precision) and their description (.json beside them)."""
     halved = {name: x.half() for name, x in model.state_dict().items()}
     checkpoint.write(path, halved, description(model, settings))
 
 
-def load(name: str | Path = "duel", world: World | None = None) -> CausalVAE:
+def load(name: str | Path = "duel", world: World | None = None) -> ConditionalVAE:
     """A trained model: the shipped one of a world, by name, or any other, by its file's path.
 
     Args:
@@ -126,7 +143,7 @@ def load(name: str | Path = "duel", world: World | None = None) -> CausalVAE:
             f"{path}: made for world '{about['world']}' with other visible variables or values "
             f"than world '{world.name}' has"
         )
-    model = CausalVAE(world, settings.hidden)
+    model = MODELS[settings.model](world, settings.hidden)
     checkpoint.fit(model, tensors, path)
     return model.eval().requires_grad_(False)
 
@@ -153,7 +170,7 @@ def settings_of(about: Mapping, path: Path) -> Settings:
 
 
 def keep_run(
-    path: Path, model: CausalVAE, found: list[Optimizer], settings: Settings, step: int
+    path: Path, model: ConditionalVAE, found: list[Optimizer], settings: Settings, step: int
 ) -> None:
     """Keep all that the next step needs: weights, optimisers' moments, and the step."""
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
@@ -163,7 +180,7 @@ def keep_run(
     checkpoint.write(path, tensors, description(model, settings) | {"step": step})
 
 
-def resume(model: CausalVAE, found: list[Optimizer], settings: Settings, path: Path) -> int:
+def resume(model: ConditionalVAE, found: list[Optimizer], settings: Settings, path: Path) -> int:
     """Take up a run that `keep_run` kept; returns its step.
 
     Raises:

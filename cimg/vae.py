@@ -1,51 +1,31 @@
-"""The causal VAE: the world's graph says what is drawn, networks learn how.
+"""The causal VAE: each part of a picture hears its own causes, and nothing else.
 
-    labels ~ world        z ~ p(z)        scene ~ p(scene | labels, z)       the model
-    q(z | scene, labels)                  q(labels | scene)                  the guide
-
-`draw` is the drawing half as a Pyro program, `model` the whole, with the world inside. A pixel is
-a *categorical* variable over the palette. z has one block for each independent mechanism: the
-background's, and one for the place of each character (see `mechanisms.py`).
+z has one block for each independent mechanism: sky, sun and hills of the background, and the place
+of each character (see `mechanisms.py`). What a world says of the background, such as the sky in
+the arena, is heard instead of that block. What doesn't depend on networks is in `conditional.py`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 
-import pyro
-import pyro.distributions as dist
 import torch
 import torch.nn.functional as F
-from pyro import poutine
 from torch import Tensor, nn
 
-from cimg.mechanisms import HALF, WIDTH, Background, Cast, Eye, Placed, halves, mlp
-from cimg.scene import HEIGHT, ROLES, SceneError, check_world, describe, stage, whole_number
+from cimg.conditional import START, ConditionalVAE
+from cimg.mechanisms import Background, Cast, Eye, Outline, Placed, Tint, halves, mlp
+from cimg.scene import HALF, ROLES, WIDTH, SceneError, check_world, stage
 from cimg.sprites import POSES
 from cimg.world import World
 
-BACKGROUND, PLACE = 8, 2  # dimensions of the blocks of z
-BLOCKS = (BACKGROUND, PLACE, PLACE)
-START = -5.0  # log-variance of q(z | ...) before training: little noise, so that z gets used
+# Dimensions of a block of z: of sky, sun or hills; of a character's place.
+BEHIND, PLACE = 4, 2
 SKY = ("sky", "sun", "hills")  # what a world may say about the background
-PART = 8  # scenes looked at or drawn at once: so much stays in the processor's cache
+BLOCKS = (BEHIND, BEHIND, BEHIND, PLACE, PLACE)
+HIDDEN = ("background", "eye", "outline", "tint", "glance", "to_place")  # matrices for Muon
+Looks = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
-def check_scenes(scenes: Tensor) -> None:
-    """Raise SceneError unless this is ``uint8 [n, HEIGHT, WIDTH]`` with colours of the palette."""
-    want = f"expected scenes, uint8 [n, {HEIGHT}, {WIDTH}]"
-    if not isinstance(scenes, Tensor):
-        raise SceneError(f"{want}, found {type(scenes).__name__}")
-    if scenes.dtype != torch.uint8 or scenes.dim() != 3 or scenes.shape[1:] != (HEIGHT, WIDTH):
-        raise SceneError(f"{want}, found {describe(scenes)}")
-    colours = len(stage().palette.names)
-    if len(scenes) and int(scenes.max()) >= colours:
-        scene, y, x = (scenes >= colours).nonzero()[0].tolist()
-        raise SceneError(
-            f"scene {scene}, pixel ({x}, {y}): colour {int(scenes[scene, y, x])} is not in the "
-            f"palette, 0 to {colours - 1}"
-        )
-
-
-class CausalVAE(nn.Module):
+class CausalVAE(ConditionalVAE):
     """A picture model with the structure of a world.
 
     Args:
@@ -57,9 +37,9 @@ class CausalVAE(nn.Module):
     """
 
     def __init__(self, world: World, hidden: int = 128):
-        super().__init__()
         check_world(world)
-        self.world, self.hidden = world, hidden
+        super().__init__(world, BLOCKS)
+        self.hidden = hidden
         drawn = stage().variables
         self.kinds = {  # label -> what an eye has to tell apart; actor and reactor share two heads
             f"{role}_{part}": part for role in ROLES for part in ("character", "type")
@@ -75,20 +55,21 @@ class CausalVAE(nn.Module):
             )
         sizes = {name: len(drawn[name]) for name in (*self.kinds, *self.settings_of_sky)}
         looks = len(drawn["actor_character"]) * len(drawn["actor_type"]) * len(POSES)
-        context = sum(sizes[name] for name in self.settings_of_sky)
 
-        self.background = Background(BACKGROUND + context)
+        self.background = Background(*(sizes.get(name, BEHIND) for name in SKY))
         self.cast = Cast(looks, PLACE)
-        self.eye = Eye(WIDTH, hidden)  # sees the scene
+        if self.settings_of_sky:
+            self.eye = Eye(WIDTH, hidden)  # sees the scene, to read what a label says of the sky
+        self.tint = Tint(hidden)  # sees its colours, but not where
+        self.outline = Outline(hidden)  # sees its shapes, but no colours
         self.glance = Eye(HALF, hidden)  # sees one half, the reactor's mirrored
-        self.to_background = nn.Linear(hidden + context, 2 * BACKGROUND)
+        self.to_sky = nn.Linear(hidden, 2 * BEHIND)
+        self.to_shapes = nn.Linear(hidden, 2 * 2 * BEHIND)
         self.to_place = mlp(hidden + looks, hidden // 2, 2 * PLACE)
         heads = {self.kinds.get(name, name): sizes[name] for name in sizes}
         self.heads = nn.ModuleDict({f"read_{k}": nn.Linear(hidden, v) for k, v in heads.items()})
-        for layer in (self.to_background, self.to_place[-1]):
+        for layer in (self.to_sky, self.to_shapes, self.to_place[-1]):
             nn.init.constant_(layer.bias[len(layer.bias) // 2 :], START)
-        self.register_buffer("seen_loc", torch.zeros(0, sum(BLOCKS)))
-        self.register_buffer("seen_scale", torch.zeros(0, sum(BLOCKS)))
 
     # ── Labels ──────────────────────────────────────────────────────────────────────────────────
 
@@ -101,67 +82,68 @@ class CausalVAE(nn.Module):
             which.append(look * len(POSES) + poses.to(look.device)[values[pose]])
         return torch.cat(which)
 
-    def context(self, values: Mapping[str, Tensor]) -> Tensor:
-        """The labels that the background hears, one-hot ``[n, context]`` (none in the duel)."""
-        n, device = len(values["action"]), values["action"].device
-        hot = [F.one_hot(values[k], len(stage().variables[k])) for k in self.settings_of_sky]
-        return torch.cat([torch.zeros(n, 0, device=device), *hot], 1)
+    def said(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What the labels say of the background, one-hot (nothing in the duel)."""
+        known = stage().variables
+        return {k: F.one_hot(values[k], len(known[k])).float() for k in self.settings_of_sky}
+
+    # ── Training ────────────────────────────────────────────────────────────────────────────────
+
+    def rated(self) -> dict[str, list[nn.Parameter]]:
+        """Tables of logits learn faster than networks; the figures' fastest of all."""
+        behind = self.background
+        rated = {
+            "figures": [self.cast.figures],
+            "sky": [behind.sky.usual, behind.sky.layers],
+            "land": [behind.land.usual, behind.land.layers],
+            "colours": [*behind.land_colour.parameters(), *behind.sun_colour.parameters()],
+        }
+        taken = {id(p) for group in rated.values() for p in group}
+        named = self.named_parameters()
+        hidden = [p for k, p in named if k.startswith(HIDDEN) and p.dim() == 2]
+        return rated | {"muon": [p for p in hidden if id(p) not in taken]}
+
+    def ripen(self, done: float, blurred: float, sharpness: float) -> None:
+        """Places are blurred first, so that no figure is learnt off centre: it forms as the mean
+        over all places. Then the choice of a place becomes sharper."""
+        end = 1.5 * blurred
+        blur = (end - done) / (end - blurred) if end else 0.0
+        self.cast.blur.fill_(min(1.0, max(0.0, blur)))
+        self.cast.sharpness.fill_(1 + (sharpness - 1) * done)
+        self.background.sharpness.fill_(sharpness)
 
     # ── The model ───────────────────────────────────────────────────────────────────────────────
 
     def scene_given(self, z: Tensor, values: Mapping[str, Tensor]) -> Placed:
-        """p(scene | labels, z), a distribution over scenes for each row of ``z [n, 12]``."""
-        behind, *places = z.split(BLOCKS, 1)
-        background = self.background(torch.cat([behind, self.context(values)], 1))
-        places = self.cast.places(torch.cat(places))
-        return Placed(background, self.cast.figures, self.figures(values), places)
-
-    def draw(self, values: Mapping[str, Tensor], beta: float = 1.0) -> dict[str, Tensor]:
-        """The drawing half as a Pyro program: z from its prior, then the scene.
-
-        ``beta`` weighs the prior's term in training (KL annealing; Bowman et al. 2016).
-        """
-        prior = torch.zeros(sum(BLOCKS), device=self.cast.figures.device)
-        with pyro.plate("scenes", len(values["action"])):
-            with poutine.scale(scale=beta):
-                z = pyro.sample("z", dist.Normal(prior, 1.0).to_event(1))
-            scene = pyro.sample("scene", self.scene_given(z, values))
-        return {"z": z, "scene": scene}
-
-    def model(self, n: int = 1) -> dict[str, Tensor]:
-        """The whole as a Pyro program: labels and hidden variables from the world, then `draw`."""
-        values = self.world.program(n)()
-        return values | self.draw(values)
+        """p(scene | labels, z), a distribution over scenes for each row of ``z [n, z]``."""
+        *behind, actor, reactor = z.split(BLOCKS, 1)
+        said = self.said(values)
+        codes = (said.get(name, code) for name, code in zip(SKY, behind, strict=True))
+        places = self.cast.places(torch.cat([actor, reactor]))
+        return Placed(self.background(*codes), self.cast.figures, self.figures(values), places)
 
     # ── The guide ───────────────────────────────────────────────────────────────────────────────
 
-    def look(self, scenes: Tensor) -> tuple[Tensor, Tensor]:
-        """What the eyes see: of the whole ``[n, hidden]`` and of the halves ``[2n, hidden]``."""
+    def look(self, scenes: Tensor) -> Looks:
+        """What the eyes see, ``[n, hidden]`` each: its colours, its shapes, the whole scene (where
+        a label says something of the sky); and its halves, ``[2n, hidden]``."""
         scenes = scenes.long()
-        return self.eye(scenes), self.glance(halves(scenes))
+        whole = self.eye(scenes) if self.settings_of_sky else scenes.new_zeros(len(scenes), 0)
+        return self.tint(scenes), self.outline(scenes), whole, self.glance(halves(scenes))
 
-    def z_given(
-        self, looks: tuple[Tensor, Tensor], values: Mapping[str, Tensor]
-    ) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of q(z | scene, labels), each ``[n, 12]``."""
-        scene, half = looks
+    def z_given(self, looks: Looks, values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of q(z | scene, labels), each ``[n, z]``."""
+        colours, shapes, _, half = looks
         figure = F.one_hot(self.figures(values), len(self.cast.figures)).float()
-        behind = self.to_background(torch.cat([scene, self.context(values)], 1)).chunk(2, 1)
+        sky, rest = self.to_sky(colours).chunk(2, 1), self.to_shapes(shapes).chunk(2, 1)
         place = self.to_place(torch.cat([half, figure], 1)).chunk(2, 1)
-        loc, log_var = (torch.cat([b, *p.chunk(2)], 1) for b, p in zip(behind, place, strict=True))
+        of_all = zip(sky, rest, place, strict=True)
+        loc, log_var = (torch.cat([a, b, *c.chunk(2)], 1) for a, b, c in of_all)
         return loc, (log_var / 2).exp()
 
-    def guide(
-        self, looks: tuple[Tensor, Tensor], values: Mapping[str, Tensor], beta: float = 1.0
-    ) -> None:
-        """q(z | scene, labels) as a Pyro program, the guide of `draw`."""
-        loc, scale = self.z_given(looks, values)
-        with pyro.plate("scenes", len(loc)), poutine.scale(scale=beta):
-            pyro.sample("z", dist.Normal(loc, scale).to_event(1))
-
-    def label_logits(self, looks: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+    def label_logits(self, looks: Looks) -> dict[str, Tensor]:
         """q(label | scene) for each label, as logits ``[n, |values|]``."""
-        scene, half = looks
+        _, _, scene, half = looks
         halves_of = dict(zip(ROLES, half.chunk(2), strict=True))
         owner = {pose: role for role, pose in ROLES.items()}
         return {
@@ -170,90 +152,3 @@ class CausalVAE(nn.Module):
             )
             for name in self.world.visible
         }
-
-    # ── In and out ──────────────────────────────────────────────────────────────────────────────
-
-    @torch.no_grad()
-    def encode(self, scenes: Tensor, values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
-        """Abduct style: mean and standard deviation of q(z | scene, labels), ``[n, 12]`` each.
-
-        Raises:
-            SceneError: not ``uint8 [n, HEIGHT, WIDTH]``, a colour outside the palette, a label
-                that is missing, or more or fewer rows of labels than scenes.
-            WorldError: a label that is no integer tensor ``[n]`` or out of range.
-        """
-        check_scenes(scenes)
-        labels = self.labels(values, len(scenes))
-        found = [self.z_given(self.look(scenes[i]), rows(labels, i)) for i in parts(len(scenes))]
-        loc, scale = (torch.cat(x) for x in zip(*found, strict=True))
-        return loc, scale
-
-    @torch.no_grad()
-    def decode(self, z: Tensor, values: Mapping[str, Tensor]) -> Tensor:
-        """The most probable colour of each pixel, ``uint8 [n, HEIGHT, WIDTH]``; raises as
-        `encode`, and SceneError unless z is ``float [n, 12]``."""
-        good = isinstance(z, Tensor) and z.is_floating_point() and z.dim() == 2
-        if not good or z.shape[1] != sum(BLOCKS):
-            raise SceneError(f"expected z, float [n, {sum(BLOCKS)}], found {describe(z)}")
-        labels = self.labels(values, len(z))
-        return torch.cat([self.scene_given(z[i], rows(labels, i)).mode for i in parts(len(z))])
-
-    @torch.no_grad()
-    def read(self, scenes: Tensor) -> dict[str, Tensor]:
-        """q(label | scene) for each label: probabilities ``[n, |values|]``."""
-        check_scenes(scenes)
-        found = [self.label_logits(self.look(scenes[i])) for i in parts(len(scenes))]
-        return {name: torch.cat([x[name] for x in found]).softmax(1) for name in found[0]}
-
-    def labels(self, values: Mapping[str, Tensor], n: int) -> dict[str, Tensor]:
-        """The labels among the values, checked; hidden variables and style are left out."""
-        missing = [name for name in self.world.visible if name not in values]
-        if missing:
-            raise SceneError(f"to draw, {missing[0]!r} is needed; given: {', '.join(values)}")
-        labels = {name: values[name] for name in self.world.visible}
-        self.world.check(labels)
-        if (found := len(labels["action"])) != n:
-            raise SceneError(f"{n} scenes, but labels of {found}")
-        return {name: codes.long() for name, codes in labels.items()}
-
-    # ── Style ───────────────────────────────────────────────────────────────────────────────────
-
-    @torch.no_grad()
-    def remember_styles(self, scenes: Tensor, values: Mapping[str, Tensor]) -> None:
-        """Keep q(z | scene, labels) of these scenes, for `sample_style`."""
-        self.seen_loc, self.seen_scale = self.encode(scenes, values)
-
-    def sample_style(self, n: int, seed: int = 0) -> Tensor:
-        """Draw z from the mixture of the posteriors of scenes seen in training, block by block.
-
-        The ELBO's prior N(0, I) also covers what lies *between* the scenes, and draws two half
-        suns there. The mixture of posteriors (Hoffman and Johnson 2016; Tomczak and Welling 2018)
-        is where the training scenes are. Blocks are drawn independently, as style is.
-
-        Returns:
-            ``float [n, 12]``.
-
-        Raises:
-            SceneError: no styles were kept yet; or n or seed is no whole number from 0.
-        """
-        n, seed = whole_number(n, "n"), whole_number(seed, "seed")
-        if not len(self.seen_loc):
-            raise SceneError("the model knows no styles yet: train it, or `remember_styles`")
-        generator = torch.Generator().manual_seed(seed % 2**64)
-        device = self.seen_loc.device
-        blocks, seen = [], (x.split(BLOCKS, 1) for x in (self.seen_loc, self.seen_scale))
-        for loc, scale in zip(*seen, strict=True):
-            pick = torch.randint(len(loc), (n,), generator=generator).to(device)
-            noise = torch.randn((n, loc.shape[1]), generator=generator).to(device)
-            blocks.append(loc[pick] + scale[pick] * noise)
-        return torch.cat(blocks, 1)
-
-
-def parts(n: int) -> Iterator[slice]:
-    """Slices that part n rows; one, an empty one, if n is 0."""
-    return (slice(i, i + PART) for i in range(0, max(n, 1), PART))
-
-
-def rows(values: Mapping[str, Tensor], index: Tensor | Sequence[int] | slice) -> dict[str, Tensor]:
-    """Some rows of a dict of tensors."""
-    return {name: x[index] for name, x in values.items()}

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from cimg.draw import Sampler
+from cimg.files import write_file
 from cimg.tables import (
     Variable,
     WorldError,
@@ -29,6 +30,7 @@ from cimg.tables import (
     check_heads,
     check_name,
     in_order,
+    short,
     some,
     whole,
     with_table,
@@ -57,6 +59,8 @@ class World:
         for text, what in ((name, "name"), (about, "about")):
             if not isinstance(text, str):
                 raise WorldError(f"the world's {what} must be text, found {brief(text)}")
+            if any("\ud800" <= c <= "\udfff" for c in text):  # JSON lets it in, no file takes it
+                raise WorldError(f"the world's {what} has half a character in it: {brief(text)}")
         check_heads(listed)
         by_name = {variable.name: variable for variable in listed}
         self.name, self.about = name, about
@@ -95,7 +99,7 @@ class World:
         """A world that comes with cimg, by its name. Raises WorldError with the names there are."""
         names = sorted(path.stem for path in FOLDER.glob("*.json"))
         if name not in names:
-            raise WorldError(f"no world {name!r} comes with cimg; there are: {some(names)}")
+            raise WorldError(f"no world {short(name)} comes with cimg; there are: {some(names)}")
         return cls.from_json(FOLDER / f"{name}.json")
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,10 +117,11 @@ class World:
         return {"name": self.name, "about": self.about, "variables": variables}
 
     def to_json(self, path: str | Path) -> None:
-        """Write what `from_json` reads. Raises WorldError where the file cannot be written."""
+        """Write what `from_json` reads, whole or not at all. Raises WorldError where the file
+        cannot be written."""
         text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False)
         try:
-            Path(path).write_text(text + "\n", encoding="utf-8")
+            write_file(path, f"{text}\n".encode())
         except OSError as error:
             raise WorldError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -139,13 +144,17 @@ class World:
         """The variable of that name. Raises WorldError with the names there are."""
         found = self.variables.get(name) if isinstance(name, str) else None
         if found is None:
-            raise WorldError(f"unknown variable {name!r}; there are: {some(list(self.variables))}")
+            raise WorldError(
+                f"unknown variable {short(name)}; there are: {some(list(self.variables))}"
+            )
         return found
 
-    def encode(self, values: Mapping[str, str | int]) -> dict[str, int]:
-        """{"action": "attack"} -> {"action": 0}. A code (an int) stays what it is.
+    def encode(self, values: Mapping[str, str | int] | None) -> dict[str, int]:
+        """{"action": "attack"} -> {"action": 0}. A code (an int) stays what it is; None is {}.
 
         Raises WorldError for an unknown name or value; it lists the ones there are."""
+        if values is None:
+            return {}
         if not isinstance(values, Mapping):
             raise WorldError(f"expected a dict of variables and values, found {brief(values)}")
         return {name: self._code(self.variable(name), value) for name, value in values.items()}
@@ -162,7 +171,7 @@ class World:
             if 0 <= code < len(variable.values):
                 return code
         there_are = some(variable.values)
-        raise WorldError(f"unknown value {value!r} of {variable.name}; there are: {there_are}")
+        raise WorldError(f"unknown value {short(value)} of {variable.name}; there are: {there_are}")
 
     def describe(self, values: Mapping[str, Tensor], i: int = 0) -> dict[str, str]:
         """Row `i` of a dict of integer tensors [n], as names: {"action": "attack", ...}."""
@@ -175,6 +184,8 @@ class World:
     def check(self, values: Mapping[str, Tensor]) -> None:
         """Raises WorldError unless `values` has known names and, for each, an integer tensor [n]
         of one length n with codes in range. Variables may be missing."""
+        if not isinstance(values, Mapping):
+            raise WorldError(f"expected a dict of names and tensors, found {brief(values)}")
         length = None
         for name, codes in values.items():
             size = len(self.variable(name).values)
@@ -183,6 +194,7 @@ class World:
                 raise WorldError(f"{name}: expected a tensor of shape [n], found {what}")
             if codes.is_floating_point() or codes.is_complex() or codes.dtype == torch.bool:
                 raise WorldError(f"{name}: expected integers, found {codes.dtype}")
+            codes = codes.long()  # torch finds no least of uint16
             length = len(codes) if length is None else length
             if len(codes) != length:
                 raise WorldError(f"{name}: {len(codes)} rows, but those before it have {length}")
@@ -204,7 +216,7 @@ class World:
         rows are drawn and that nobody chose. To choose one, see `cimg.counterfactual`.) Raises
         WorldError for a bad size, seed, name or value."""
         n, seed = whole(n, "n"), whole(seed, "seed")
-        drawn = self._sampler.draw(n, seed, self.encode(do or {}))
+        drawn = self._sampler.draw(n, seed, self.encode(do))
         return {name: torch.from_numpy(codes) for name, codes in drawn.items()}
 
     @cached_property

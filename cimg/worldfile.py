@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cimg.tables import Variable, WorldError, brief, some
+from cimg.files import read_file
+from cimg.tables import Variable, WorldError, brief, short, some
 
-MAX_FILE = 256 * 2**20  # bytes
+MAX_FILE = 16 * 2**20  # bytes; in Python's lists and dicts they may become twenty times as many
 
 
 def read_json(path: str | Path) -> Any:
     """What is in a JSON file (UTF-8). Raises WorldError where it can't be read."""
     try:
-        if Path(path).stat().st_size > MAX_FILE:
-            raise WorldError(f"the file is larger than {MAX_FILE:,} bytes")
-        return json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_once)
+        return json.loads(read_file(path, MAX_FILE).decode(), object_pairs_hook=_once)
     except OSError as error:
         raise WorldError(f"it cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -38,7 +37,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise WorldError(f"the key {key!r} comes twice in one object")
+            raise WorldError(f"the key {short(key)} comes twice in one object")
         found[key] = value
     return found
 
@@ -51,7 +50,7 @@ def keys_of(entry: Any, where: str, needed: tuple[str, ...], optional: tuple[str
         raise WorldError(f"{where}: the key {missing[0]!r} is missing")
     if unknown := [key for key in entry if key not in needed + optional]:
         expected = some(needed + optional)
-        raise WorldError(f"{where}: unknown key {unknown[0]!r}; expected {expected}")
+        raise WorldError(f"{where}: unknown key {short(unknown[0])}; expected {expected}")
     return dict(entry)
 
 
@@ -59,7 +58,7 @@ def read_variable(entry: Any, position: int) -> Variable:
     """One entry of a world's list of variables; its table is not looked at yet."""
     where = f"variable number {position + 1}"
     if isinstance(entry, Mapping) and isinstance(entry.get("name"), str):
-        where = f"variable {entry['name']!r}"
+        where = f"variable {short(entry['name'])}"
     entry = keys_of(entry, where, ("name", "values", "cpt"), ("parents", "in_image"))
     for key in ("values", "parents"):
         if not isinstance(entry.get(key, []), list | tuple):

@@ -32,7 +32,7 @@ ORDER = [
     {"scene", "background", "codes"},
     {"data"},
     {"damage", "reading", "calibration"},
-    {"vae", "mechanisms", "hidden"},
+    {"vae", "mechanisms", "conditional", "plain", "hidden"},
     {"train", "step", "checkpoint"},
     {"reader", "few_labels", "label_runs"},
     {"imagine"},
@@ -41,8 +41,8 @@ ORDER = [
     {"show", "picture", "plots", "graph_figure", "scene_figure", "rungs", "reliability_figure"},
     {"explorer", "explorer_answer", "explorer_words", "explorer_page", "explorer_graph"},
     {"check", "answers", "exercises_drawing", "exercises_world", "exercises_doing"}
-    | {"exercises_imagining", "exercises_pictures"},
-    {"doctor"},
+    | {"exercises_imagining", "exercises_pictures", "exercises_gan"},
+    {"doctor", "trial"},
     {"course"},
 ]
 

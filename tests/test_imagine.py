@@ -7,6 +7,7 @@ probabilities with a tolerance of four standard errors, what was learnt against 
 import pytest
 import torch
 
+from cimg.conditional import rows
 from cimg.counterfactual import bounds, probability_had
 from cimg.data import draw
 from cimg.imagine import Answer, check_explained, do, imagine, read_labels, see
@@ -14,7 +15,6 @@ from cimg.query import probability
 from cimg.scene import HALF, HEIGHT, WIDTH, SceneError, render, style_of
 from cimg.score import read_back
 from cimg.train import load
-from cimg.vae import rows
 from cimg.world import World, WorldError
 
 DUEL = World.load("duel")

@@ -18,8 +18,10 @@ from cimg.mechanisms import (
     Background,
     Cast,
     Eye,
+    Mix,
+    Outline,
     Placed,
-    from_patches,
+    Tint,
     halves,
     mlp,
     spread,
@@ -41,25 +43,14 @@ def random_scenes(n: int, seed: int = 0) -> torch.Tensor:
 
 
 @given(st.integers(0, 3), st.sampled_from([4, 8, 36]), st.sampled_from([4, 32, 64]))
-def test_patches_are_taken_apart_and_put_together(n, height, width):
+def test_patches_are_taken_in_reading_order(n, height, width):
     x = torch.arange(n * height * width).view(n, height, width)
     patches = to_patches(x)
     assert patches.shape == (n, height * width // 16, 16)
-    assert torch.equal(from_patches(patches, height, width), x)
-    assert torch.equal(to_patches(from_patches(patches, height, width)), patches)
-    for i in range(n):  # cells in reading order, pixels in reading order in each
-        cell = patches[i, width // 4] if height > 4 else patches[i, 0]
-        y = 4 if height > 4 else 0
-        assert torch.equal(cell.view(4, 4), x[i, y : y + 4, :4])
-
-
-def test_patches_with_axes_before_them_are_put_together_one_by_one():
-    x = torch.rand(2, 5, H * W // 16, 16)
-    together = from_patches(x)
-    assert together.shape == (2, 5, H, W)
-    for i in range(2):
-        for j in range(5):
-            assert torch.equal(together[i, j], from_patches(x[i, j]))
+    for i in range(n):
+        for cell in range(patches.shape[1]):
+            y, left = 4 * (cell // (width // 4)), 4 * (cell % (width // 4))
+            assert torch.equal(patches[i, cell].view(4, 4), x[i, y : y + 4, left : left + 4])
 
 
 @given(st.integers(0, 3), st.lists(st.integers(1, 3), max_size=2))
@@ -97,6 +88,42 @@ def test_an_eye_is_a_linear_layer_on_one_hot_pixels(width):
     assert eye(picture[:0]).shape == (0, 10)
 
 
+def test_an_outline_is_the_same_in_all_colours():
+    """Whatever the palette is traded for, as long as different colours stay different."""
+    torch.manual_seed(0)
+    outline = Outline(10)
+    values = sample_uniform(stage().variables, 6, seed=1)
+    scenes = render(values).long()
+    traded = torch.randperm(COLOURS)[scenes]
+    assert torch.equal(outline(traded), outline(scenes))
+    moved = render(values | {"sun": (values["sun"] + 1) % 8}).long()
+    assert not torch.equal(outline(moved), outline(scenes))
+    assert outline(scenes[:0]).shape == (0, 10)
+
+
+def test_an_outline_sees_every_edge():
+    torch.manual_seed(0)
+    outline, flat = Outline(10), torch.zeros(1, H, W, dtype=torch.int64)
+    for y, x in ((0, 0), (0, 63), (35, 0), (35, 63), (17, 30)):
+        dotted = flat.clone()
+        dotted[0, y, x] = 5
+        assert not torch.equal(outline(dotted), outline(flat)), (y, x)
+
+
+def test_a_tint_knows_which_colours_there_are_above_the_characters_and_not_where():
+    torch.manual_seed(0)
+    tint, scenes = Tint(10), random_scenes(4).long()
+    above = scenes[:, :10].flatten(1)
+    shuffled = scenes.clone()
+    shuffled[:, :10] = above[:, torch.randperm(above.shape[1])].view(4, 10, W)
+    shuffled[:, 10:] = 3
+    assert torch.equal(tint(shuffled), tint(scenes))
+    plain = torch.full((1, H, W), 7)
+    other = plain.clone()
+    other[0, 9, 63] = 8
+    assert not torch.equal(tint(other), tint(plain))
+
+
 def test_mlp_has_a_gelu_between_its_layers_and_none_at_the_end():
     torch.manual_seed(0)
     net, x = mlp(3, 5, 4, 2), torch.randn(6, 3)
@@ -111,32 +138,59 @@ def test_mlp_has_a_gelu_between_its_layers_and_none_at_the_end():
 # ── What draws ──────────────────────────────────────────────────────────────────────────────────
 
 
+def some_background(seed: int = 0, sharp: float = 4.0) -> Background:
+    torch.manual_seed(seed)
+    background = Background(5, 3, 2)
+    with torch.no_grad():
+        for p in background.parameters():
+            p.normal_(0, 0.5)
+        background.sharpness.fill_(sharp)
+    return background.requires_grad_(False)
+
+
 def test_a_background_gives_a_distribution_over_colours_for_each_pixel():
-    torch.manual_seed(0)
-    background = Background(5)
-    with torch.no_grad():
-        background.layers.normal_()
-        background.usual.normal_()
-        out = background(torch.randn(3, 5))
-    assert out.shape == (3, H * W // 16, COLOURS, 16)
-    torch.testing.assert_close(out.exp().sum(2), torch.ones(3, H * W // 16, 16))
+    out = some_background()(torch.randn(3, 5), torch.randn(3, 3), torch.randn(3, 2))
+    assert out.shape == (3, COLOURS, H, W)
+    torch.testing.assert_close(out.exp().sum(1), torch.ones(3, H, W))
 
 
-def test_a_background_adds_up_its_three_terms():
+def test_a_background_adds_up_sky_land_and_sun():
+    """Pixel by pixel, from the networks' outputs."""
+    background = some_background()
+    sky, sun, hills = torch.randn(1, 5), torch.randn(1, 3), torch.randn(1, 2)
+    out = background(sky, sun, hills)[0]
+    disc = background.sun_colour(sky).view(COLOURS, 8, 8)
+    column = (4.0 * background.column(sun)).softmax(1)[0]
+    land, colour = background.land(hills)[0], background.land_colour(sky)[0]
+    for y, x in ((0, 0), (3, 17), (7, 63), (8, 0), (20, 40), (35, 63)):
+        logits = background.sky(sky)[0, :, y, x]
+        if y < 8:
+            logits = logits + column[x // 8] * disc[:, y, x % 8]
+        else:
+            logits = logits + land[y - 8, x] * colour
+        torch.testing.assert_close(out[:, y, x], logits.log_softmax(0))
+
+
+def test_the_sky_alone_has_colours_and_shapes_do_not_hear_it():
+    background = some_background()
+    sky, sun, hills = torch.randn(2, 5), torch.randn(2, 3), torch.randn(2, 2)
+    before = background(sky, sun, hills)
+    after = background(sky, torch.randn(2, 3), hills)
+    assert torch.equal(before[:, :, 8:], after[:, :, 8:])
+    assert not torch.equal(before[:, :, :8], after[:, :, :8])
+    after = background(sky, sun, torch.randn(2, 2))
+    assert torch.equal(before[:, :, :8], after[:, :, :8])
+    assert not torch.equal(before[:, :, 8:], after[:, :, 8:])
+
+
+def test_a_mix_is_what_is_usual_and_its_layers():
     torch.manual_seed(0)
-    background = Background(5, hidden=6, layers=2)
-    z = torch.randn(1, 5)
+    mix, code = Mix(3, (4, 5), layers=2, hidden=6), torch.randn(2, 3)
     with torch.no_grad():
-        background.layers.normal_()
-        background.usual.normal_()
-        out = background(z)[0]
-        for cell in (0, 77, 143):
-            h = torch.nn.functional.gelu(background.first(z)[0] + background.cell[cell])
-            h = torch.nn.functional.gelu(background.middle(h))
-            mix = background.mix(z)[0]
-            logits = background.usual[cell] + background.patch(h)
-            logits = logits + torch.einsum("k,kc->c", mix, background.layers[:, cell])
-            torch.testing.assert_close(out[cell], logits.view(COLOURS, 16).log_softmax(0))
+        mix.usual.normal_()
+        weights = mix.mix(code)
+        want = [mix.usual + w[0] * mix.layers[0] + w[1] * mix.layers[1] for w in weights]
+        torch.testing.assert_close(mix(code), torch.stack(want))
 
 
 def test_places_blend_from_all_alike_to_a_sharp_choice():
@@ -186,7 +240,7 @@ def placed(n: int, seed: int, sharp: float = 1.0, figures: int = 5) -> Placed:
         return torch.randn(shape, generator=g) * sharp
 
     return Placed(
-        normal(n, H * W // 16, COLOURS, 16).log_softmax(2),
+        normal(n, COLOURS, H, W).log_softmax(1),
         normal(figures, COLOURS + 1, 24 * 24),
         torch.randint(figures, (2 * n,), generator=g),
         normal(2 * n, len(PLACES)).softmax(1),
@@ -200,8 +254,7 @@ def by_hand(d: Placed, i: int) -> np.ndarray:
     log = d.background[i].double().numpy()
     for y in range(H):
         for x in range(W):
-            cell, pixel = (y // 4) * (W // 4) + x // 4, (y % 4) * 4 + x % 4
-            behind[y, x] = np.exp(log[cell, :, pixel])
+            behind[y, x] = np.exp(log[:, y, x])
     out = behind.copy()
     for half in (0, 1):
         figure = d.figures[d.which[i + half * n]].double().numpy()
@@ -271,12 +324,12 @@ def test_samples_come_as_often_as_they_should():
 
 def test_gradients_reach_all_parameters():
     leaves = [
-        torch.randn(2, H * W // 16, COLOURS, 16, requires_grad=True),
+        torch.randn(2, COLOURS, H, W, requires_grad=True),
         torch.randn(5, COLOURS + 1, 576, requires_grad=True),
         torch.randn(4, len(PLACES), requires_grad=True),
     ]
     which = torch.tensor([0, 3, 2, 2])
-    d = Placed(leaves[0].log_softmax(2), leaves[1], which, leaves[2].softmax(1))
+    d = Placed(leaves[0].log_softmax(1), leaves[1], which, leaves[2].softmax(1))
     d.log_prob(random_scenes(2)).sum().backward()
     assert all(x.grad.isfinite().all() and x.grad.any() for x in leaves)
     used = leaves[1].grad.flatten(1).any(1)
@@ -288,8 +341,8 @@ def test_a_true_scene_is_certain_once_the_parameters_are_the_renderer_s():
     values = sample_uniform(stage().variables, 20, seed=3)
     scenes = render(values)
     place = (values["sky"] * 8 + values["sun"]) * 4 + values["hills"]
-    behind = to_patches(torch.from_numpy(stage().backgrounds)[place].long())
-    hot = torch.nn.functional.one_hot(behind, COLOURS).transpose(2, 3).float()
+    behind = torch.from_numpy(stage().backgrounds)[place].long()
+    hot = torch.nn.functional.one_hot(behind, COLOURS).movedim(-1, 1).float()
     sheets = load_sheets()
     tables, which = [], []
     for role, doing in (("actor", "action"), ("reactor", "reaction")):
@@ -301,7 +354,7 @@ def test_a_true_scene_is_certain_once_the_parameters_are_the_renderer_s():
             which.append(len(which))
     distance = torch.cat([values["actor_distance"], values["reactor_distance"]])
     d = Placed(
-        (hot + 1e-9).log().log_softmax(2),
+        (hot + 1e-9).log().log_softmax(1),
         60.0 * torch.stack(tables).float(),
         torch.tensor(which),
         torch.nn.functional.one_hot(distance, 4).float(),

@@ -1,0 +1,58 @@
+"""Files: read an ordinary one, if it isn't too large; write one whole, or not at all.
+
+Everything of the course that reads or writes goes this way (weights have a way of their own, in
+`checkpoint`). Whatever is wrong is an OSError whose `strerror` says what, for the caller's message.
+"""
+
+import errno
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+
+def read_file(path: str | Path, most: int) -> bytes:
+    """All bytes of a file, at most `most` of them.
+
+    Raises:
+        OSError: no such file, no permission, a file that is larger, or what is no file at all: a
+            folder, or a pipe or device, which might never end.
+    """
+    try:
+        kind = os.stat(path).st_mode
+        if stat.S_ISDIR(kind):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(kind):
+            raise OSError(errno.EINVAL, "not an ordinary file")
+        with open(path, "rb") as file:
+            content = file.read(most + 1)
+    except ValueError as error:  # a character that no name may have
+        raise OSError(errno.EINVAL, str(error)) from error
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"larger than {most:,} bytes")
+    return content
+
+
+def write_file(path: str | Path, content: bytes) -> None:
+    """Replace a file, or make it, in one step: it is written next to its place, then moved.
+
+    A kill at any moment leaves the old file or the new one (and perhaps one that ends in .tmp). A
+    link is replaced, not followed.
+
+    Raises:
+        OSError: the file can't be written; what was there before is left alone.
+    """
+    temporary = None
+    try:
+        path = Path(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary.unlink(missing_ok=True)  # of a process that was killed, or put there as a trap
+        with open(temporary, "xb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except ValueError as error:  # a character that no name may have, or no name at all
+        raise OSError(errno.EINVAL, str(error)) from error
+    finally:
+        if temporary:  # moved by now, or never made
+            with suppress(OSError, ValueError):
+                temporary.unlink()

@@ -1,0 +1,43 @@
+"""The reliability diagram: how often readers are right, over how sure they were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from cimg.calibration import Reliability
+from cimg.picture import GREY, INK, Picture, finish, house_style
+from cimg.plots import DASHES, LINES
+
+MARKERS = "osD^v"
+
+
+@house_style
+def reliability_diagram(
+    series: Mapping[str, Reliability], title: str = "", least: int = 20
+) -> Picture:
+    """Share right over mean confidence for up to five readers, bin by bin, beside the diagonal of
+    honest doubt: below it a reader is too sure. Bins with fewer than `least` answers are left out;
+    the larger a mark, the more answers. Numbers are not in the alternative text: they come from
+    networks. Raises ValueError for none or too many readers."""
+    if not 1 <= len(series) <= len(LINES):
+        raise ValueError(f"expected 1 to {len(LINES)} readers, found {len(series)}")
+    figure = Figure((5.4, 4.6), dpi=160, layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title or None, x=0.02, ha="left", size=13, weight="bold")
+    ax = figure.add_subplot(xlabel="confidence", ylabel="share right", aspect="equal")
+    ax.plot([0, 1], [0, 1], color=GREY, lw=1.2, ls=(0, (2, 2)), label="honest doubt")
+    for k, (name, found) in enumerate(series.items()):
+        kept = (found.count >= least).numpy()
+        x, y = found.confidence.numpy()[kept], found.right.numpy()[kept]
+        size = 14 + 110 * np.sqrt(found.count.numpy()[kept] / int(found.count.sum()))
+        ax.plot(x, y, color=LINES[k], ls=DASHES[k], lw=1.8)
+        ax.scatter(x, y, size, LINES[k], MARKERS[k], label=name, ec=INK, lw=0.6, zorder=3)
+    ax.set(xlim=(0, 1.03), ylim=(0, 1.03))
+    ax.grid(color="#e4e4e4")
+    ax.legend(loc="upper left", markerscale=0.8)
+    said = f"{title}: " * bool(title) + "reliability diagram, share right over confidence, for "
+    return finish(figure, said + ", ".join(series) + "; a diagonal shows honest doubt.")
