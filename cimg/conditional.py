@@ -135,7 +135,8 @@ class ConditionalVAE(nn.Module):
         if not good or z.shape[1] != sum(self.blocks):
             raise SceneError(f"expected z, float [n, {sum(self.blocks)}], found {describe(z)}")
         labels = self.labels(values, len(z))
-        return torch.cat([self.scene_given(z[i], rows(labels, i)).mode for i in parts(len(z))])
+        drawn = [self.scene_given(z[i], rows(labels, i)).mode for i in parts(len(z))]
+        return torch.cat(drawn).to(torch.uint8)
 
     @torch.no_grad()
     def read(self, scenes: Tensor) -> dict[str, Tensor]:

@@ -7,17 +7,23 @@ imagine(model, scene, {"action": "attack"}) # this very picture, had the action 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from warnings import warn
 
 import torch
 from torch import Tensor
 
 from cimg.conditional import ConditionalVAE, check_scenes
 from cimg.counterfactual import twin_samples
+from cimg.doubt import Explanations, check_explained, explain, weigh
 from cimg.query import sample_posterior
-from cimg.scene import HEIGHT, WIDTH, SceneError, describe
+from cimg.scene import HEIGHT, WIDTH, SceneError, describe, whole_number
 
 Values = Mapping[str, str | int]
-UNEXPLAINED = 0.02  # share of a picture's pixels that its best explanation may get wrong
+DOUBTFUL = 0.01  # doubt about the labels from which on a warning is given
+
+
+class DoubtfulScene(UserWarning):
+    """A picture that several combinations of labels explain about equally well."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +33,12 @@ class Answer:
     Attributes:
         scenes: ``uint8 [n, HEIGHT, WIDTH]``.
         values: the world's variables, hidden ones included, behind each: ``{name: int64 [n]}``.
+        doubt: of `imagine`: probability that the scene's labels are others than those read.
     """
 
     scenes: Tensor
     values: dict[str, Tensor]
+    doubt: float = 0.0
 
 
 def see(model: ConditionalVAE, given: Values | None = None, n: int = 1, seed: int = 0) -> Answer:
@@ -75,7 +83,9 @@ def imagine(
     Abduction takes the labels as read from the scene (or as given), hidden variables and structural
     noise from their posterior given these labels, and style z from q(z | scene, labels). Action
     cuts; prediction replays the same noise and draws with the same z. The ``n`` answers differ
-    where the scene leaves open what would have followed.
+    where the scene leaves open what would have followed. Where it leaves open what it shows, they
+    are divided among its explanations as P(labels | scene) says, the most probable first; a
+    `DoubtfulScene` warning and the answer's ``doubt`` tell.
 
     What is not identified: how noise couples the fact to what would have been. ``coupling`` is an
     assumption; `cimg.counterfactual.bounds` says what holds whatever it is.
@@ -92,24 +102,54 @@ def imagine(
         found = describe(scene)
         raise SceneError(f"imagine takes one scene, uint8 [{HEIGHT}, {WIDTH}], found {found}")
     check_scenes(scene[None])
-    seen = model.world.encode(labels) if labels else read_labels(model, scene)
-    facts = {name: torch.tensor([code]) for name, code in seen.items()}
-    z, _ = model.encode(scene[None], facts)
-    check_explained(scene, model.decode(z, facts)[0])
-    _, values = twin_samples(model.world, n, seen, do, coupling, seed)
-    return Answer(model.decode(z.expand(n, -1), values), values)
+    found = known(model, scene, labels) if labels else explain(model, scene)
+    if found.doubt > DOUBTFUL:
+        warn(in_doubt(model, found), DoubtfulScene, stacklevel=2)
+    facts = [{k: int(x[i]) for k, x in found.labels.items()} for i in range(len(found.z))]
+    beyond = model.world.encode(labels or {})  # hidden variables may be known as well
+    shares = torch.bincount(divide(found.probability, n, seed), minlength=len(facts)).tolist()
+    answers = []
+    for i, (fact, share) in enumerate(zip(facts, shares, strict=True)):
+        if share or i == 0:
+            _, values = twin_samples(model.world, share, fact | beyond, do, coupling, seed + i)
+            pictures = model.decode(found.z[i].expand(share, -1), values)
+            answers.append((pictures, values))
+    scenes = torch.cat([pictures for pictures, _ in answers])
+    together = {k: torch.cat([values[k] for _, values in answers]) for k in answers[0][1]}
+    return Answer(scenes, together, found.doubt)
+
+
+def known(model: ConditionalVAE, scene: Tensor, labels: Values) -> Explanations:
+    """Labels that are given are the one explanation, if they explain the scene at all."""
+    codes = model.world.encode(labels)
+    facts = {name: torch.tensor([code]) for name, code in codes.items()}
+    found = weigh(model, scene, facts, torch.ones(1, dtype=torch.float64))
+    check_explained(int(found.wrong[0]) / scene.numel())
+    return found
+
+
+def divide(p: Tensor, n: int, seed: int) -> Tensor:
+    """Which explanation each of n answers takes, drawn from ``p [k]``: ``int64 [n]``."""
+    n, seed = whole_number(n, "n"), whole_number(seed, "seed")
+    if len(p) == 1 or not n:
+        return torch.zeros(n, dtype=torch.int64)
+    generator = torch.Generator().manual_seed(seed % 2**64)
+    return torch.multinomial(p, n, replacement=True, generator=generator)
+
+
+def in_doubt(model: ConditionalVAE, found: Explanations) -> str:
+    """The doubt in words: in what the two best explanations differ, and how probable they are."""
+    one, other = (
+        model.world.describe({k: x[i : i + 1] for k, x in found.labels.items()}) for i in (0, 1)
+    )
+    differ = [f"{k} {one[k]} or {other[k]}" for k in one if one[k] != other[k]]
+    p = found.probability
+    return (
+        f"the scene can be explained in {len(p)} ways, the best of probability {float(p[0]):.2f}, "
+        f"the next {float(p[1]):.2f}: {', '.join(differ)}"
+    )
 
 
 def read_labels(model: ConditionalVAE, scene: Tensor) -> dict[str, int]:
     """The most probable value of each label of one scene ``uint8 [HEIGHT, WIDTH]``."""
     return {name: int(probs.argmax()) for name, probs in model.read(scene[None]).items()}
-
-
-def check_explained(scene: Tensor, explained: Tensor) -> None:
-    """Raise SceneError if the model's own picture of what it has read is another picture."""
-    wrong = float((scene != explained).float().mean())
-    if wrong > UNEXPLAINED:
-        raise SceneError(
-            f"the model can't explain this picture: its best explanation gets {wrong:.0%} of the "
-            f"pixels wrong (at most {UNEXPLAINED:.0%} allowed); is it a scene of this world?"
-        )

@@ -21,18 +21,6 @@ CHANNELS = 64
 GRID = (CHANNELS, HEIGHT // 4, WIDTH // 4)  # after two convolutions, each of which halves
 
 
-class Pixels(dist.Independent):
-    """Scenes whose pixels are independent: logits ``[n, HEIGHT, WIDTH, COLOURS]``."""
-
-    def __init__(self, logits: Tensor):
-        super().__init__(dist.Categorical(logits=logits), 2)
-
-    @property
-    def mode(self) -> Tensor:
-        """The most probable colour of each pixel, ``uint8 [n, HEIGHT, WIDTH]``."""
-        return self.base_dist.logits.argmax(-1).to(torch.uint8)
-
-
 class PlainVAE(ConditionalVAE):
     """A picture model without the structure of a world.
 
@@ -75,9 +63,10 @@ class PlainVAE(ConditionalVAE):
         """All labels, one-hot, side by side: ``float [n, told]``."""
         return torch.cat([F.one_hot(values[k], v) for k, v in self.sizes.items()], 1).float()
 
-    def scene_given(self, z: Tensor, values: Mapping[str, Tensor]) -> Pixels:
+    def scene_given(self, z: Tensor, values: Mapping[str, Tensor]) -> dist.Independent:
         """p(scene | labels, z), a distribution over scenes for each row of ``z [n, 16]``."""
-        return Pixels(self.draws(torch.cat([z, self.told(values)], 1)).movedim(1, -1))
+        logits = self.draws(torch.cat([z, self.told(values)], 1)).movedim(1, -1)
+        return dist.Categorical(logits=logits).to_event(2)
 
     def look(self, scenes: Tensor) -> Tensor:
         """What the convolutions see, ``[n, hidden]``."""

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cimg.conditional import ConditionalVAE, check_scenes
-from cimg.data import draw, draw_evenly, held_out
+from cimg.data import draw, draw_evenly
 from cimg.query import probability
 from cimg.scene import FOOT, HALF, HEIGHT, ROLES, TOP, WIDTH, render, stage, unflatten
 from cimg.sprites import TRANSPARENT
@@ -160,6 +160,14 @@ def score_counterfactuals(
     }
 
 
+def score_style(model: ConditionalVAE, n: int = 1000, seed: int = TEST_SEED) -> dict[str, float]:
+    """Share of counterfactual pictures that show the true style, for each factor of style."""
+    cf = counterfactuals(model, n, seed)
+    found, _ = read_back(cf.drawn)
+    style = [name for name in stage().variables if name not in model.world.variables]
+    return {name: agree(found, cf.values, [name]) for name in style}
+
+
 def score_reading(model: ConditionalVAE, n: int = 1000, seed: int = TEST_SEED) -> float:
     """Share of clean scenes of which the model reads every label right."""
     scenes, values = draw(model.world, n, seed)
@@ -219,16 +227,3 @@ def score_doing(
     joint = torch.zeros_like(counts)
     joint[model.world.encode({"action": action})["action"]] = exact
     return total_variation(counts / n, joint)
-
-
-def score_card(model: ConditionalVAE, share_held_out: float, n: int = 1000) -> dict[str, float]:
-    """Every measure in one flat table; shares from 0 to 1."""
-    unseen = held_out(model.world, share_held_out)
-    card = {f"counterfactual: {k}": v for k, v in score_counterfactuals(model, n).items()}
-    if unseen.any():
-        scores = score_counterfactuals(model, n, keep=unseen)
-        card |= {f"labels never seen together: {k}": v for k, v in scores.items()}
-    card |= {f"style drawn: {k}": v for k, v in score_prior(model, n).items()}
-    card |= {"do(action = attack): total variation": score_doing(model)}
-    card |= score_repetition(model, n)
-    return card | {"all labels read": score_reading(model, n)}

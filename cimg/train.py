@@ -56,6 +56,8 @@ def train(
 ) -> ConditionalVAE:
     """Train a model from scratch, or go on where a killed run of the same settings stopped.
 
+    On a GPU if torch finds one; the model that comes back is on the CPU.
+
     Args:
         path: where to keep the weights (.safetensors). Every ``every`` steps the state of the run
             is kept beside them, and taken up again by the next call.
@@ -69,14 +71,17 @@ def train(
     if path:
         checkpoint.check_place(Path(path))
     torch.manual_seed(settings.seed)
-    model = MODELS[settings.model](world, settings.hidden)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = MODELS[settings.model](world, settings.hidden).to(device)
     found = optimisers(model, settings)
     state = Path(path).with_suffix(".run.safetensors") if path else None
     first = resume(model, found, settings, state) if state and state.is_file() else 0
     batches = Batches(world, settings.batch, settings.seed, ~held_out(world, settings.held_out))
     since: list[dict[str, float]] = []
     for step in tqdm(range(first, settings.steps), initial=first, total=settings.steps):
-        losses = advance(model, found, settings, step, *batches[step])
+        scenes, values = batches[step]
+        values = {name: codes.to(device) for name, codes in values.items()}
+        losses = advance(model, found, settings, step, scenes.to(device), values)
         since.append({name: float(x) for name, x in losses.items()})
         if (step + 1) % every == 0 or step + 1 == settings.steps:
             if report:
@@ -95,7 +100,7 @@ def train(
 def finish(model: ConditionalVAE, settings: Settings, batches: Batches) -> None:
     """Keep the styles of some training scenes, and get the model ready for use: with the very
     numbers that `save` keeps, rounded to half precision."""
-    model.eval().requires_grad_(False)
+    model.cpu().eval().requires_grad_(False)
     scenes, values = Batches(batches.world, STYLES_KEPT, settings.seed + 1, batches.keep)[0]
     model.remember_styles(scenes, values)
     for x in model.state_dict().values():
@@ -146,6 +151,12 @@ def load(name: str | Path = "duel", world: World | None = None) -> ConditionalVA
     model = MODELS[settings.model](world, settings.hidden)
     checkpoint.fit(model, tensors, path)
     return model.eval().requires_grad_(False)
+
+
+def settings_of_shipped(name: str) -> Settings:
+    """The settings with which shipped weights were trained; raises as `load`."""
+    path = checkpoint.FOLDER / f"{name}.safetensors"
+    return settings_of(checkpoint.read(path)[1], path)
 
 
 def shipped_world(name: str, path: Path) -> World:

@@ -1,0 +1,123 @@
+"""Which labels explain a picture, and how sure one can be of them.
+
+A clean scene of the world has one explanation. A picture that is spoilt, or put together from two
+scenes, may have several that are nearly as good: the answer is then P(labels | scene), not the
+best of them alone.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cimg.conditional import ConditionalVAE
+from cimg.data import labels_of
+from cimg.query import probability
+from cimg.scene import HALF, ROLES, SceneError, stage, unflatten
+
+UNEXPLAINED = 0.04  # share of a picture's pixels that its best explanation may get wrong
+CLEAR = 20  # wrong pixels up to which no second explanation is looked for: figures differ in 85
+SPOILT = 0.02  # assumed share of pixels that show any colour whatever: a wrong one costs 7 nats
+RARE = 1e-3  # explanations less probable than that are left out
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """Labels that explain one picture, the most probable first.
+
+    Attributes:
+        labels: ``{name: int64 [k]}``.
+        probability: P(labels | scene), ``float64 [k]``; sums to 1.
+        wrong: pixels that each one's picture gets wrong, ``int64 [k]``.
+        z: style abducted under each one, ``float [k, z]``.
+    """
+
+    labels: dict[str, Tensor]
+    probability: Tensor
+    wrong: Tensor
+    z: Tensor
+
+    @property
+    def doubt(self) -> float:
+        """Probability that the labels are others than the most probable ones."""
+        return max(0.0, 1.0 - float(self.probability[0]))
+
+
+def explain(model: ConditionalVAE, scene: Tensor) -> Explanations:
+    """What one scene ``uint8 [HEIGHT, WIDTH]`` shows, according to the model.
+
+    P(labels | scene) is proportional to P(labels), of the world left alone, times the likelihood of
+    the pixels: the model's picture, of which each pixel is spoilt with probability `SPOILT`.
+
+    Raises:
+        SceneError: no labels explain the picture but for `UNEXPLAINED` of its pixels.
+    """
+    best = {name: probs.argmax(1) for name, probs in model.read(scene[None]).items()}
+    found = weigh(model, scene, best, torch.ones(1, dtype=torch.float64))
+    if int(found.wrong[0]) > CLEAR:
+        found = weigh(model, scene, *likely(model, scene))
+    check_explained(int(found.wrong.min()) / scene.numel())
+    return found
+
+
+def weigh(
+    model: ConditionalVAE, scene: Tensor, labels: dict[str, Tensor], p: Tensor
+) -> Explanations:
+    """Draw each explanation's own picture, and count the pixels in which it is another."""
+    z, _ = model.encode(scene.expand(len(p), -1, -1), labels)
+    wrong = (model.decode(z, labels) != scene).flatten(1).sum(1)
+    return Explanations(labels, p, wrong, z)
+
+
+def likely(model: ConditionalVAE, scene: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """All combinations of labels of which P(labels | scene) isn't `RARE`, and that probability.
+
+    Each half of a picture shows one character, so that its pixels are counted for the labels of
+    that character alone: 24 pictures under each sky instead of 432.
+    """
+    world, known = model.world, labels_of(model.world)
+    owned = {role: (f"{role}_character", f"{role}_type", pose) for role, pose in ROLES.items()}
+    own = {role: {name: known[name] for name in names} for role, names in owned.items()}
+    others = {k: v for k, v in known.items() if not any(k in names for names in owned.values())}
+    of_role = {role: all_of(values) for role, values in own.items()}
+    sizes = [math.prod(len(v) for v in values.values()) for values in own.values()]
+    costs = []
+    for rest in rows_of(others):
+        i = torch.arange(max(sizes))
+        shown = {k: x[i % len(x)] for combos in of_role.values() for k, x in combos.items()}
+        shown |= {k: torch.full_like(i, code) for k, code in rest.items()}
+        z, _ = model.encode(scene.expand(len(i), -1, -1), shown)
+        off = model.decode(z, shown) != scene
+        halves = off[..., :HALF].sum((1, 2)), off[..., HALF:].sum((1, 2))
+        actor, reactor = (x[:size] for x, size in zip(halves, sizes, strict=True))
+        costs.append(actor[:, None] + reactor)
+    colours = len(stage().palette.names)
+    nats = math.log((1 - SPOILT) * (colours - 1) / SPOILT)
+    order = [*others, *own["actor"], *own["reactor"]]
+    joint = {name: known[name] for name in order}
+    log_p = probability(world, order).log().flatten() - nats * torch.stack(costs).flatten()
+    p = log_p.softmax(0)
+    kept = p.argsort(descending=True, stable=True)[: max(1, int((p > RARE).sum()))]
+    return unflatten(joint, kept), p[kept] / p[kept].sum()
+
+
+def all_of(values: dict[str, tuple[str, ...]]) -> dict[str, Tensor]:
+    """Every combination of these variables' codes, the last one changing fastest."""
+    return unflatten(values, torch.arange(math.prod(len(v) for v in values.values())))
+
+
+def rows_of(values: dict[str, tuple[str, ...]]) -> list[dict[str, int]]:
+    """The same, one dict for each combination; one empty dict if there are no variables."""
+    combos = all_of(values)
+    n = math.prod(len(v) for v in values.values())
+    return [{name: int(x[i]) for name, x in combos.items()} for i in range(n)]
+
+
+def check_explained(wrong: float) -> None:
+    """Raise SceneError if the best explanation gets too large a share of the pixels wrong."""
+    if wrong > UNEXPLAINED:
+        raise SceneError(
+            f"the model can't explain this picture: its best explanation gets {wrong:.0%} of the "
+            f"pixels wrong (at most {UNEXPLAINED:.0%} allowed); is it a scene of this world?"
+        )
