@@ -25,7 +25,7 @@ ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab explorer test notebooks weights sprites bench doctor clean \
+.PHONY: help lab explorer test notebooks weights score sprites bench doctor clean \
 	fuzz test-elsewhere test-latest wheel links audit
 .DEFAULT_GOAL := help
 
@@ -37,6 +37,7 @@ help:
 	@echo "make notebooks  build the notebooks from notebooks/source (what has changed)"
 	@echo "make sprites    draw the sprite sheets anew"
 	@echo "make weights    train the shipped models anew"
+	@echo "make score      how far from the truth the shipped models are; build/score.json"
 	@echo "make bench      measure speed and memory; a table, and build/bench.json"
 	@echo "make clean      remove what was built (.venv stays)"
 	@echo "Slower tests (CONTRIBUTING.md): make fuzz, test-elsewhere; with a network: test-latest, wheel, links, audit"
@@ -59,9 +60,13 @@ notebooks: $(STAMP)
 	@$(PY) notebooks/readme.py
 
 weights: $(STAMP)
-	@echo "Training the models of duel and arena, about five minutes each"
-	@$(PY) -m cimg.train duel --steps 5000 $(ARGS)
+	@echo "Training the models of duel and arena, five to eight minutes each"
+	@$(PY) -m cimg.train duel --steps 8000 $(ARGS)
 	@$(PY) -m cimg.train arena --steps 5000 $(ARGS)
+
+score: $(STAMP)
+	@echo "Scoring the shipped models against the renderer's truth"
+	@$(PY) -m cimg.scorecard $(ARGS)
 
 sprites: $(STAMP)
 	@echo "Drawing the sprite sheets"

@@ -20,12 +20,12 @@ from cimg.score import (
     counterfactuals,
     read_back,
     same,
-    score_card,
     score_counterfactuals,
     score_doing,
     score_prior,
     score_reading,
     score_repetition,
+    score_style,
     total_variation,
 )
 from cimg.train import load
@@ -196,26 +196,13 @@ class OneSpot(Perfect):
 
 
 @pytest.mark.parametrize("world", [DUEL, ARENA], ids=["duel", "arena"])
-def test_a_perfect_model_gets_full_marks(world, monkeypatch):
-    monkeypatch.setattr("cimg.score.score_doing", lambda model: score_doing(model, n=2000))
-    card = score_card(Perfect(world), share_held_out=0.2, n=200)
-    distance = card.pop("do(action = attack): total variation")
-    assert all(value == 1.0 for value in card.values()), card
-    assert 0 < distance < 0.04  # 2,000 draws have some
-    assert {name.split(":")[0] for name in card} == {
-        "counterfactual",
-        "labels never seen together",
-        "style drawn",
-        "composition",
-        "reversibility",
-        "all labels read",
-    }
-
-
-def test_nothing_is_said_of_unseen_labels_where_there_are_none(monkeypatch):
-    monkeypatch.setattr("cimg.score.score_doing", lambda model: 0.0)
-    card = score_card(Perfect(DUEL), share_held_out=0.0, n=20)
-    assert not any(name.startswith("labels never seen") for name in card)
+def test_a_perfect_model_gets_full_marks(world):
+    model, n = Perfect(world), 200
+    marks = score_counterfactuals(model, n) | score_style(model, n) | score_prior(model, n)
+    marks |= score_repetition(model, n) | {"read": score_reading(model, n)}
+    assert all(value == 1.0 for value in marks.values()), marks
+    assert set(score_style(model, n)) == set(style_of(world))
+    assert 0 < score_doing(model, n=2000) < 0.04  # 2,000 draws have some
 
 
 def test_a_model_that_draws_wrong_types_loses_marks_where_it_should():
@@ -234,6 +221,8 @@ def test_a_model_that_moves_the_sun_loses_marks_for_style():
     scores = score_counterfactuals(model, n)
     assert scores["identical images"] == scores["style kept"] == 0.0
     assert scores["labels read back"] == 1.0 and scores["identical pixels"] > 0.9
+    kept = score_style(model, n)
+    assert kept.pop("sun") == 0.0 and set(kept.values()) == {1.0}
     assert score_prior(model, n) == {"renderable": 1.0, "labels read back": 1.0}
     assert score_repetition(model, n, times=8)["composition"] == 1.0  # all the way round
     assert score_repetition(model, n, times=7)["composition"] == 0.0
@@ -285,35 +274,29 @@ def test_the_distance_of_what_is_done():
     assert score_doing(Perfect(ARENA), "taunt", n=n) < 0.04
 
 
-# ── The shipped model ───────────────────────────────────────────────────────────────────────────
+# ── The shipped models ──────────────────────────────────────────────────────────────────────────
 
 
-@pytest.fixture(scope="module")
-def shipped():
-    return load("duel")
+@pytest.fixture(scope="module", params=["duel", "arena"])
+def shipped(request):
+    return load(request.param)
 
 
-@pytest.fixture(scope="module")
-def answers(shipped):
-    """1,000 fresh scenes of the test seed with new labels."""
-    return counterfactuals(shipped, 1000, TEST_SEED)
-
-
-def test_the_shipped_model_draws_the_true_counterfactual(answers):
+def test_a_shipped_model_draws_the_true_counterfactual(shipped):
+    """1,000 fresh scenes of the test seed with new labels; the course's targets."""
+    answers = counterfactuals(shipped, 1000, TEST_SEED)
     images, pixels = same(answers.drawn, answers.truth)
-    assert pixels >= 0.98  # what is promised
-    assert pixels >= 0.9999 and images >= 0.87  # what is reached, less a little
-    found, wrong = read_back(answers.drawn)
-    assert agree(found, answers.wanted, DUEL.visible) >= 0.999
-    assert agree(found, answers.values, style_of(DUEL)) >= 0.995
+    assert images >= 0.99 and pixels >= 0.99995
+    found, _ = read_back(answers.drawn)
+    assert agree(found, answers.wanted, shipped.world.visible) >= 0.999
+    assert agree(found, answers.values, style_of(shipped.world)) >= 0.995
     alike = answers.fact == answers.truth
-    assert float((answers.drawn == answers.fact)[alike].double().mean()) >= 0.9999
-    assert (wrong <= 10).double().mean() >= 0.99
+    assert float((answers.drawn == answers.fact)[alike].double().mean()) >= 0.99995
 
 
-def test_the_shipped_model_changes_the_actor_s_half_only_where_only_the_actor_changes(shipped):
+def test_a_shipped_model_changes_the_actor_s_half_only_where_only_the_actor_changes(shipped):
     """Exactly so: it is built that way."""
-    scenes, values = draw(DUEL, 50, TEST_SEED)
+    scenes, values = draw(shipped.world, 50, TEST_SEED)
     z, _ = shipped.encode(scenes, values)
     same_z = shipped.decode(z, values)
     other = shipped.decode(z, values | {"action": (values["action"] + 1) % 3})
@@ -321,25 +304,34 @@ def test_the_shipped_model_changes_the_actor_s_half_only_where_only_the_actor_ch
     assert (same_z[..., :HALF] != other[..., :HALF]).flatten(1).any(1).all()
 
 
-def test_the_shipped_model_reads_labels(shipped):
+def test_a_shipped_model_reads_labels(shipped):
     assert score_reading(shipped, 1000) >= 0.999
 
 
-def test_the_shipped_model_draws_labels_that_it_was_never_shown_together(shipped):
-    scores = score_counterfactuals(shipped, 400, keep=held_out(DUEL, 0.2))
-    assert scores["identical pixels"] >= 0.9999 and scores["identical images"] >= 0.85
-    assert scores["labels read back"] >= 0.995
+def test_a_shipped_model_draws_labels_that_it_was_never_shown_together(shipped):
+    scores = score_counterfactuals(shipped, 1000, keep=held_out(shipped.world, 0.2))
+    assert scores["identical images"] >= 0.99 and scores["labels read back"] >= 0.999
 
 
-def test_the_shipped_model_draws_styles_that_the_renderer_knows(shipped):
-    scores = score_prior(shipped, 400)
-    assert scores["renderable"] >= 0.85 and scores["labels read back"] >= 0.995
+def test_a_shipped_model_draws_styles_that_the_renderer_knows(shipped):
+    scores = score_prior(shipped, 1000)
+    assert scores["renderable"] >= 0.95 and scores["labels read back"] >= 0.999
 
 
-def test_the_shipped_model_answers_do(shipped):
+def test_a_shipped_model_answers_do(shipped):
     assert score_doing(shipped, n=2000) <= 0.04
 
 
-def test_the_shipped_model_comes_back_to_where_it_was(shipped):
-    scores = score_repetition(shipped, 100, times=10)
-    assert scores["composition"] >= 0.87 and scores["reversibility"] >= 0.85
+def test_a_shipped_model_comes_back_to_where_it_was(shipped):
+    scores = score_repetition(shipped, 200, times=10)
+    assert scores["composition"] >= 0.98 and scores["reversibility"] >= 0.98
+
+
+def test_what_the_sun_s_column_and_the_hills_mean_is_the_same_under_every_sky():
+    """What structure is for: with the sky a label, no likelihood would tell them apart."""
+    model = load("arena")
+    fact, values = draw(model.world, 200, TEST_SEED)
+    z, _ = model.encode(fact, values)
+    for sky in range(4):
+        wanted = values | {"sky": torch.full_like(values["sky"], sky)}
+        assert same(model.decode(z, wanted), render(wanted))[0] >= 0.98

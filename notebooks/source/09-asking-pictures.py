@@ -92,7 +92,7 @@ pictures = model.decode(model.sample_style(n, seed=9), labels)
 assert torch.equal(pictures, do(model, ATTACK, n, seed=9).scenes)  # the same with cimg
 found, off = score.read_back(pictures)
 right, fit = score.agree(found, labels, duel.visible), (off == 0).double().mean()
-assert right >= 0.99 and fit >= 0.8
+assert right >= 0.99 and fit >= 0.95
 print(f"all labels as ordered: ≈ {right:.3f}; right to the pixel, for some style: ≈ {fit:.3f}")
 
 # %% [markdown]
@@ -172,7 +172,7 @@ show.scenes(drawn, [f"had it attacked: {name}" for name in reactions], 4, 3, dig
 # `bounds` beside the answer. And what *z* means: another network with the same likelihood could file style
 # differently for each label, and its counterfactuals would be wrong. Ours is kept in order by structure that
 # we built in (notebook 08); the renderer's truth tells us so. Besides, q(z | scene, labels) is only an
-# approximation of the posterior, and `imagine` takes the likeliest labels for facts.
+# approximation of the posterior. (Where labels are in doubt, `imagine` divides its answers among them.)
 #
 # ## The intervention is another question
 #
@@ -222,7 +222,7 @@ show.scenes(torch.cat([fight[None], made.scenes[:3], had.scenes[:4]]), captions,
 # %%
 cf = score.counterfactuals(model, n)
 wrong, (images, pixels) = cf.drawn != cf.truth, score.same(cf.drawn, cf.truth)
-assert images >= 0.8 and pixels >= 0.9995
+assert images >= 0.98 and pixels >= 0.9999
 error, places = (images * (1 - images) / n) ** 0.5, wrong.any(0)
 print(f"identical pictures ≈ {images:.3f}, standard error ≈ {error:.3f}; pixels ≈ {pixels:.5f}")
 behind = torch.from_numpy(stage().backgrounds).unflatten(0, (4, 8, -1))
@@ -232,9 +232,9 @@ stand = torch.where(score.templates().free, 10, 18).to(torch.uint8)
 show.scenes(stand.masked_fill(places, 20), ["red: ever wrong; grey: characters"], zoom=6, digest=False)
 
 # %% [markdown]
-# Where there is red, the same places are wrong again and again. The last count says how many are in the
-# background: figures come out of a table, backgrounds out of a network, where rare details can get
-# lost. A single pixel makes a picture wrong, so pictures score lower than pixels. Quote both.
+# What is wrong, if anything, is one pixel here or there where the hills hide behind the characters, and are
+# seldom seen in training. A single pixel makes a picture wrong, so pictures score lower than
+# pixels. Quote both.
 #
 # ## Four tests
 #
@@ -264,11 +264,11 @@ def measure(name, g):  # a line of the table: shares of 300 pictures or of their
     table.append([name, *(f"≈ {x:.3f}" for x in tests)])
     return tests
 tests = measure("honest", lambda x, y, new: model.decode(model.encode(x, y)[0], new))
-assert min(tests) >= 0.8 and min(tests[2:5]) >= 0.99
+assert min(tests) >= 0.97 and min(tests[2:5]) >= 0.99
 show.table(table, HEADERS)
 
 # %% [markdown]
-# What composition and reversibility lack is those few pixels again. What was asked for is there; the rest is
+# What they lack, if they lack anything, is those few pixels again. What was asked for is there; the rest is
 # left alone.
 #
 # ## Cheating is easy
