@@ -35,6 +35,8 @@ help:
 	@echo "make doctor     is this machine ready, and how long will the course take on it"
 	@echo "make test       set up, then test everything: package, notebooks, links"
 	@echo "make notebooks  build the notebooks from notebooks/source (what has changed)"
+	@echo "make slides     make slides from the notebooks, in build/slides"
+	@echo "make docs       build the course as pages to read, with a search, in build/site"
 	@echo "make sprites    draw the sprite sheets anew"
 	@echo "make weights    train the shipped models anew"
 	@echo "make score      how far from the truth the shipped models are; build/score.json"
@@ -58,6 +60,15 @@ notebooks: $(STAMP)
 	@echo "Building the notebooks that have changed"
 	@$(PY) notebooks/build.py $(ARGS)
 	@$(PY) notebooks/readme.py
+	@$(PY) -m docs.kit
+
+slides: $(STAMP)
+	@echo "Making slides from the notebooks"
+	@$(PY) -m docs.slides $(ARGS)
+
+docs: $(STAMP)
+	@echo "Building the pages to read (ARGS=--look: and opening each one in a browser)"
+	@$(PY) -m docs.site $(ARGS)
 
 weights: $(STAMP)
 	@echo "Training the models of duel and arena, five to eight minutes each"

@@ -147,6 +147,8 @@ class ConditionalVAE(nn.Module):
 
     def labels(self, values: Mapping[str, Tensor], n: int) -> dict[str, Tensor]:
         """The labels among the values, checked; hidden variables and style are left out."""
+        if not isinstance(values, Mapping):
+            raise SceneError(f"expected labels, a dict of tensors, found {describe(values)}")
         missing = [name for name in self.world.visible if name not in values]
         if missing:
             raise SceneError(f"to draw, {missing[0]!r} is needed; given: {', '.join(values)}")

@@ -92,7 +92,7 @@ def imagine(
 
     Args:
         scene: one picture, ``uint8 [HEIGHT, WIDTH]``.
-        labels: the labels, by name, if they are known; otherwise they are read.
+        labels: all labels, by name, if they are known; otherwise (None) they are read.
 
     Raises:
         SceneError: not a picture of the right kind, or one that the model can't explain.
@@ -102,7 +102,7 @@ def imagine(
         found = describe(scene)
         raise SceneError(f"imagine takes one scene, uint8 [{HEIGHT}, {WIDTH}], found {found}")
     check_scenes(scene[None])
-    found = known(model, scene, labels) if labels else explain(model, scene)
+    found = explain(model, scene) if labels is None else known(model, scene, labels)
     if found.doubt > DOUBTFUL:
         warn(in_doubt(model, found), DoubtfulScene, stacklevel=2)
     facts = [{k: int(x[i]) for k, x in found.labels.items()} for i in range(len(found.z))]

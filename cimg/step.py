@@ -23,7 +23,7 @@ LIMITS = {  # least and most; 0 and 1000 for all others
     "steps": (1, 10**7),
     "batch": (1, 10**4),
     "seed": (0, 2**63 - 1),
-    "hidden": (1, 4096),
+    "hidden": (2, 4096),
     "warm_up": (0, 10**7),
     "held_out": (0, 1),
     "annealing": (0, 1),

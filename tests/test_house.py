@@ -37,11 +37,12 @@ ORDER = [
     {"reader", "few_labels", "label_runs"},
     {"doubt", "imagine"},
     {"score", "scorecard"},
+    {"decoders"},
     {"gan", "gan_networks", "gan_train", "gan_score"},
     {"show", "picture", "plots", "graph_figure", "scene_figure", "rungs", "reliability_figure"},
     {"explorer", "explorer_answer", "explorer_words", "explorer_page", "explorer_graph"},
     {"check", "answers", "exercises_drawing", "exercises_world", "exercises_doing"}
-    | {"exercises_imagining", "exercises_pictures", "exercises_gan"}
+    | {"exercises_imagining", "exercises_pictures", "exercises_causes", "exercises_gan"}
     | {"exercises_causal_vae"},
     {"doctor", "trial"},
     {"course"},

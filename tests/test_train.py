@@ -349,7 +349,7 @@ def test_a_broken_state_is_refused(tmp_path, spoil, message):
         ("batch", 0, "'batch': expected a whole number from 1"),
         ("seed", -1, "'seed': expected a whole number from 0"),
         ("seed", 2**63, "'seed'"),
-        ("hidden", 10**9, "'hidden': expected a whole number from 1 to 4096"),
+        ("hidden", 10**9, "'hidden': expected a whole number from 2 to 4096"),
         ("held_out", 1.2, "'held_out': expected a number from 0 to 1, found 1.2"),
         ("held_out", float("nan"), "found nan"),
         ("muon", -0.1, "'muon': expected a number from 0"),

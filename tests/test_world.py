@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cimg import draw
 from cimg.tables import Variable
-from cimg.world import World, WorldError
+from cimg.world import FOLDER, World, WorldError
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +83,7 @@ def test_round_trip_by_dict_json_and_pickle(duel, tmp_path):
 
 
 def test_parents_come_first_and_the_listing_is_kept_otherwise(duel):
-    with open("cimg/worlds/duel.json") as file:
-        spec = json.load(file)
+    spec = json.loads((FOLDER / "duel.json").read_text(encoding="utf-8"))
     assert list(duel.variables) == [entry["name"] for entry in spec["variables"]]
     spec["variables"].reverse()
     names = list(World.from_dict(spec).variables)
