@@ -11,8 +11,8 @@ import torch
 from cimg import checkpoint
 from cimg.data import Batches, draw, held_out
 from cimg.imagine import imagine
-from cimg.step import Settings, advance, optimisers
 from cimg.scorecard import TEACHABLE
+from cimg.step import Settings, advance, optimisers
 from cimg.train import load, settings_of_shipped
 from cimg.vae import CausalVAE
 from cimg.world import World
@@ -44,14 +44,10 @@ def training(world: World) -> Iterator[dict]:
 
     row = rate("training steps", STEPS, seconds(some, 5))
     yield row | {"note": f"of {settings.batch} scenes"}
+    shipped = settings_of_shipped("duel").steps
     for what, steps, minutes, peer in (
         ("a teachable run", TEACHABLE, 1, ""),
-        (
-            "training to the target: as shipped",
-            settings_of_shipped("duel").steps,
-            10,
-            FIRST_PROJECT,
-        ),
+        ("training to the target, as shipped", shipped, 10, FIRST_PROJECT),
     ):
         took = {"what": f"{what}, at that rate", "value": steps / row["value"], "unit": "s"}
         yield took | {"target": f"≤ {60 * minutes:g}", "note": f"{steps:,} steps{peer}"}
