@@ -27,7 +27,10 @@ import torch
 
 from cimg.answers import JUDGES, Hint, Judge, Open, Unclear, choice, describe, is_open
 
-MODULES = ("drawing", "world", "doing", "imagining", "pictures", "gan")  # cimg.exercises_…
+MODULES = (  # cimg.exercises_…
+    *("drawing", "world", "doing", "imagining", "pictures", "causal_vae", "gan"),
+    "causes",
+)
 HINTS = Path(__file__).parent / "hints.json"
 QUIZZES = Path(__file__).parent / "quizzes.json"  # written by notebooks/build.py
 SAID = {

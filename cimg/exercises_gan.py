@@ -10,7 +10,7 @@ from typing import Any
 import networkx as nx
 
 from cimg.answers import RUNGS, TRUTH, Hint, call, choice, exercise, fields, number, rows_of
-from cimg.exercises_world import arena
+from cimg.exercises_doing import arena
 from cimg.query import probability
 from cimg.score import total_variation
 

@@ -97,8 +97,8 @@ class Explorer(w.VBox):
         self.truth.observe(self._show, "value")
 
     def _parts(self) -> list[w.Widget]:
-        """Controls on top, the actor's, the reactor's and the other variables in columns."""
-        columns: dict[str, list[w.Widget]] = {"actor": [], "reactor": [], "": []}
+        """Controls on top; in columns, what happens, then who the actor is, and the reactor."""
+        columns: dict[str, list[w.Widget]] = {"": [], "actor": [], "reactor": []}
         for name, control in self.variables.items():
             side = name.partition("_")[0]
             columns[side if side in columns else ""].append(control)

@@ -118,7 +118,8 @@ class Shown:
         n = len(self.drawn) + 1
         marks = torch.zeros_like(scenes, dtype=torch.bool)
         marks[1:n] = self.drawn != self.truth
-        captions = ["the scene", *(f"the model: {x}" for x in self.captions)]
+        short = (text.replace("probability", "P =") for text in self.captions)
+        captions = ["the scene", *(f"the model: {text}" for text in short)]
         captions += ["the scene", *["the truth"] * (n - 1)]
         return show.scenes(scenes, captions, n, 3, marks, digest=False)
 

@@ -26,11 +26,13 @@ STYLE = f"""<style>
 .cimg-page .cimg-note {{ font-size: 13px; color: #55555f }}
 .cimg-page .cimg-wrong {{ border: 2px solid #b00020; padding: 6px 10px; font-weight: bold }}
 .cimg-page .cimg-strip {{ display: flex; gap: 14px; margin: 8px 0 }}
-.cimg-page .cimg-drawn {{ display: flex; flex: 1; flex-wrap: wrap; gap: 10px 12px }}
-.cimg-page figure {{ margin: 0; font-size: 13px; flex: 0 1 {64 * ZOOM}px; min-width: 136px }}
+.cimg-page .cimg-drawn {{ flex: 1; display: grid; gap: 10px 12px;
+  grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)) }}
+.cimg-page figure {{ margin: 0; font-size: 13px; max-width: {64 * ZOOM}px }}
 .cimg-page img {{ width: 100%; image-rendering: pixelated; display: block; margin: 0 0 3px;
   box-shadow: 0 0 0 1px {INK} }}
-.cimg-page figure.cimg-fact {{ padding-right: 14px; border-right: 2px solid #c9c9d1 }}
+.cimg-page figure.cimg-fact {{ flex: 0 1 {64 * ZOOM}px; padding-right: 14px;
+  border-right: 2px solid #c9c9d1 }}
 .cimg-page .cimg-graph {{ overflow-x: auto }}
 .cimg-page svg {{ display: block; margin: auto; font-size: 12.5px; font-family: inherit }}
 .cimg-page svg text {{ fill: {INK} }}

@@ -35,7 +35,7 @@ def reliability_diagram(
         x, y = found.confidence.numpy()[kept], found.right.numpy()[kept]
         size = 14 + 110 * np.sqrt(found.count.numpy()[kept] / int(found.count.sum()))
         ax.plot(x, y, color=LINES[k], ls=DASHES[k], lw=1.8)
-        ax.scatter(x, y, size, LINES[k], MARKERS[k], label=name, ec=INK, lw=0.6, zorder=3)
+        ax.scatter(x, y, size, LINES[k], marker=MARKERS[k], label=name, ec=INK, lw=0.6, zorder=3)
     ax.set(xlim=(0, 1.03), ylim=(0, 1.03))
     ax.grid(color="#e4e4e4")
     ax.legend(loc="upper left", markerscale=0.8)

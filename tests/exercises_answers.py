@@ -540,6 +540,89 @@ CASES["07.3"] = Case(
     one(THREE[:2], 3, [1, 2, 3], [{"action": 7, "actor_distance": 0}] * 3),
 )
 
+# --- 08 -------------------------------------------------------------------------------------------
+
+ABLE = ["reactor_strength", "reactor_defense", "reactor_attack"]
+BLOCKS_OF_Z = {"sky": 4, "sun": 4, "hills": 4, "actor_distance": 2, "reactor_distance": 2}
+
+
+def believed(*without, f=lambda p: p):
+    """P(abilities | labels), with some labels forgotten."""
+
+    def q(labels):
+        return f(probability(DUEL, ABLE, {k: v for k, v in labels.items() if k not in without}))
+
+    return q
+
+
+def by_bayes(labels):
+    """The same by hand: out of the joint table of everything about the reactor."""
+    joint = probability(DUEL, [*ABLE, *labels])
+    table = joint[(..., *DUEL.encode(labels).values())]
+    return (table / table.sum()).numpy()
+
+
+CASES["08.1"] = Case(
+    one(believed(), by_bayes, believed(f=lambda p: p.tolist())),
+    wrong(
+        sum=believed(f=lambda p: 2 * p),
+        action=believed("action"),
+        even=lambda labels: np.full((2, 2, 2), 1 / 8),
+        other=believed(f=lambda p: p.flip(0, 1)),
+    ),
+    one(believed(f=lambda p: p.flatten()), lambda: 1, 0.5, lambda labels: labels),
+    "given=labels|\\breaction\\b.*\\baction\\b",
+)
+
+
+def drawer(z, other, part):
+    names = list(BLOCKS_OF_Z)
+    at = torch.tensor([name == part for name in names])
+    return torch.where(at.repeat_interleave(torch.tensor(list(BLOCKS_OF_Z.values()))), other, z)
+
+
+def written(z, other, part):
+    end = np.cumsum(list(BLOCKS_OF_Z.values()))[list(BLOCKS_OF_Z).index(part)]
+    z[:, end - BLOCKS_OF_Z[part] : end] = other[:, end - BLOCKS_OF_Z[part] : end]
+    return z.tolist()
+
+
+CASES["08.2"] = Case(
+    one(drawer, written),
+    wrong(
+        nothing=lambda z, other, part: z,
+        everything=lambda z, other, part: other,
+        reverse=lambda z, other, part: drawer(other, z, part),
+        mixed=lambda z, other, part: (z + drawer(z, other, part)) / 2,
+        borders=lambda z, other, part: torch.cat([other[:, :3], z[:, 3:]], 1),
+    ),
+    one(lambda z, other, part: z[:, :4], lambda z: z, "sky", lambda z, other, part: part),
+)
+CASES["08.3"] = Case(
+    one(
+        lambda sky, sun: (sun + 2 * sky) % 8,
+        lambda sky, sun: torch.where(sky == 3, 7 - sun, sun).tolist(),
+        lambda sky, sun: (sun.numpy() * np.array([1, 3, 5, 7])[sky]) % 8,
+    ),
+    wrong(
+        range=lambda sky, sun: sun + sky,
+        lost=lambda sky, sun: (sun * (1 + sky)) % 8,
+        alike=lambda sky, sun: (sun + 1) % 8,
+    ),
+    one(lambda sky, sun: sun[:3], lambda sky: sky, 3, lambda sky, sun: "night"),
+    "% 8",
+)
+CASES["08.4"] = Case(
+    one({"seeing": "no", "doing": False, "imagining": "Yes"}, [0, 0, 1], ["no", "no", "yes"]),
+    wrong(
+        alike={"seeing": "no", "doing": "no", "imagining": "no"},
+        imagining={"seeing": "yes", "doing": "yes", "imagining": "no"},
+        doing={"seeing": "no", "doing": "yes", "imagining": "yes"},
+        seeing={"seeing": True, "doing": True, "imagining": True},
+    ),
+    one("yes", ["no", "no"], {"seeing": "perhaps", "doing": 0, "imagining": 1}),
+)
+
 # --- 09 -------------------------------------------------------------------------------------------
 
 CASES["09.1"] = Case(
@@ -625,6 +708,139 @@ CASES["09.4"] = Case(
     ),
     one(3, {"action": [1, 1]}, {name: torch.zeros(0) for name in SCENE}),
 )
+
+# --- 10 -------------------------------------------------------------------------------------------
+
+CASES["10.1"] = Case(
+    [("seeing", 1600), ("See", "1,606"), (1, 1500.0)],
+    [
+        ("doing", ("doing", 1600)),
+        ("imagining", (3, 1600)),
+        ("share", ("seeing", 0.8)),
+        ("other rung", ("seeing", 1136)),
+        ("far", ("seeing", 300)),
+    ],
+    [("painting", 1600), ("seeing", 5000), ("seeing", "many")],
+    "(?i)1[,.]?6|seeing",
+)
+
+
+def ordered(n, given=None, do=None, **changed):
+    values = sample_posterior(ARENA, n, given, do, seed=8)
+    return values | {k: torch.full((n,), code) for k, code in changed.items()}
+
+
+CASES["10.2"] = Case(
+    one(
+        lambda n: ordered(n, do=ATTACK),
+        lambda n: {k: x.tolist() for k, x in ordered(n, None, {"action": 0}).items()},
+    ),
+    wrong(
+        action=lambda n: ordered(n, do=WALK),
+        kept=lambda n: ordered(n, action=0),
+        other=lambda n: ordered(n, do=ATTACK, sky=3),
+    ),
+    one(lambda n: ordered(n - 1, do=ATTACK), lambda: 1, ordered(5), lambda n: {"action": [0] * n}),
+    "do=ATTACK",
+)
+CASES["10.3"] = Case(
+    one(
+        {"sky": "yes", "actor_type": True, "reactor_character": 1, "reaction": "no"},
+        ["Yes", "yes", "yes", False],
+    ),
+    wrong(
+        descends={"sky": True, "actor_type": True, "reactor_character": True, "reaction": True},
+        upstream={"sky": False, "actor_type": True, "reactor_character": True, "reaction": False},
+    )
+    + wrong(upstream=["yes", "yes", "no", "no"]),
+    one("yes", {"sky": "perhaps", "actor_type": 1, "reactor_character": 1, "reaction": 0}, [1, 1]),
+)
+# --- 11 -------------------------------------------------------------------------------------------
+
+
+CASES["11.1"] = Case(
+    one(
+        {"seen": "less than half", "made to walk": "half"},
+        {"made to walk": 0.5, "seen": "Less"},
+        ["less", "one half"],
+    ),
+    wrong(
+        alike={"seen": "half", "made to walk": "half"},
+        made={"seen": "less than half", "made to walk": "more"},
+        seen={"seen": "more than half", "made to walk": "half"},
+    ),
+    one("half", {"seen": "rather", "made to walk": "half"}, ["half"], {"walked": "half"}),
+    "(?i)less than|type 3",
+)
+
+
+def weighed(even, prior):
+    return even * prior / (even * prior).sum()
+
+
+def label_by_label(even, prior):
+    result = torch.ones(())
+    for axis in range(6):
+        others = [a for a in range(6) if a != axis]
+        one = even.sum(others) * prior.sum(others)
+        result = result[..., None] * one / one.sum()
+    return result
+
+
+CASES["11.2"] = Case(
+    one(
+        weighed,
+        lambda even, prior: (even.log() + prior.log()).flatten().softmax(0).view(prior.shape),
+        lambda even, prior: weighed(even, prior).tolist(),
+    ),
+    wrong(
+        sum=lambda even, prior: even * prior,
+        prior=lambda even, prior: even,
+        evidence=lambda even, prior: prior,
+        other=lambda even, prior: (even + prior) / 2,
+    ),
+    one(lambda even, prior: 1.0, lambda even: even, "joint", lambda even, prior: even[0]),
+    r"even \* prior",
+)
+
+
+def binned(confidence, right, bins=15):
+    which = (bins * confidence).long().clamp(max=bins - 1)
+    return [
+        (confidence[which == k], right[which == k].double())
+        for k in range(bins)
+        if (which == k).any()
+    ]
+
+
+CASES["11.3"] = Case(
+    one(
+        lambda c, r: sum(abs((a - b).sum()) for a, b in binned(c, r)) / len(r),
+        lambda c, r: float(sum(len(a) * abs(a.mean() - b.mean()) for a, b in binned(c, r))) / 400,
+    ),
+    wrong(
+        signed=lambda c, r: (c.sum() - r.sum()) / len(r),
+        alike=lambda c, r: torch.stack([(a - b).mean().abs() for a, b in binned(c, r)]).mean(),
+        sum=lambda c, r: sum(abs((a - b).sum()) for a, b in binned(c, r)),
+        single=lambda c, r: (c - r.double()).abs().mean(),
+        largest=lambda c, r: max((a - b).mean().abs() for a, b in binned(c, r)),
+        other=lambda c, r: 0.25,
+    ),
+    one(0.1, lambda c: 1, lambda c, r: c, lambda c, r: "small"),
+)
+CASES["11.4"] = Case(
+    one(
+        {"error": "below 0.02", "right": "seldom"},
+        ["Below 0.02", "Seldom"],
+    ),
+    wrong(
+        right={"error": "below 0.02", "right": "nearly always"},
+        error={"error": "above 0.9", "right": "seldom"},
+    )
+    + wrong(error=["about 0.5", "seldom"]),
+    one("seldom", {"error": 0.01, "right": "seldom"}, ["seldom"]),
+    "below|seldom",
+)
 OPEN = {  # what a stub holds, besides `...`: as the mistake was, and nothing changed
     "01.2": (over(turned, same),),
     "01.3": (lambda picture: None,),
@@ -635,7 +851,11 @@ OPEN = {  # what a stub holds, besides `...`: as the mistake was, and nothing ch
     "05.2": (average(shares(SKY[ACTED == 0])),),
     "06.2": (both(torch.zeros(4)),),
     "07.2": (lambda drawn, cost: F.cross_entropy(drawn, TEST) + cost.mean(),),
+    "08.1": (believed("reaction"),),
+    "08.3": (lambda sky, sun: sun,),
     "09.1": ({"doing": None, "imagining": None},),
     "09.2": (lambda x, y, new: x,),
     "09.3": (codes(SCENE | ATTACK, 1000),),
+    "10.2": (lambda n: ordered(n, ATTACK),),
+    "11.2": (label_by_label,),
 }

@@ -8,8 +8,10 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from cimg import doctor
+from cimg import doctor, trial
 from cimg.doctor import Finding
+
+PARTS = ("reading", "running", "exercises")
 
 
 def grades(findings):
@@ -51,7 +53,6 @@ def test_packages_of_the_installed_course_are_known(monkeypatch):
         (doctor.check_python, (3, 11, 0), (3, 10, 12), "bad", "3.11 or newer"),
         (doctor.check_memory, 1.6, 1.4, "bad", "1.4 GB"),
         (doctor.check_cores, 2, 1, "slow", "1 core"),
-        (doctor.check_speed, 25_000, 24_999, "slow", "24,999 scenes"),
         (doctor.check_kernel, {"python3": "x"}, {"ir": "x"}, "bad", "only ['ir']"),
     ],
 )
@@ -96,22 +97,74 @@ def test_what_cannot_be_loaded_is_reported_and_not_raised():
     assert finding == Finding("bad", "it can't be loaded: ValueError: row 3 is torn", "mend it")
 
 
-def test_world_and_sprites_load():
-    doctor.load_world()
-    doctor.load_sprites()
+def test_the_course_loads():
+    trial.load_world()
+    trial.load_sprites()
+    trial.load_weights()
 
 
-def test_rendering_is_timed():
-    assert doctor.rendering_rate(seconds=0.05) > 1000
+def test_rendering_and_training_are_timed():
+    assert trial.rendering_rate(seconds=0.05) > 1000
+    assert trial.training_rate(seconds=0.05) > 0.05
+
+
+def test_a_rate_counts_work_and_not_the_first_turn(monkeypatch):
+    clock, turns = iter(range(100)), []
+    monkeypatch.setattr(trial.time, "perf_counter", lambda: next(clock))
+    assert (
+        trial.rate(lambda: turns.append(1) or 7, seconds=3) == 2 * 7 / 3
+    )  # begins at 0, ends at 3
+    assert len(turns) == 3
+
+
+@pytest.mark.parametrize(
+    "rate, grade, said",
+    [
+        (25_000, "good", "25,000 scenes per second"),
+        (24_999, "slow", "24,999 scenes per second"),
+        (0.25, "slow", "0.2 scenes per second"),
+    ],
+)
+def test_speed(rate, grade, said):
+    [finding] = doctor.check_speed(rate, 250_000, "scenes")
+    assert (finding.grade, finding.what) == (grade, said)
+    assert bool(finding.advice) == (grade == "slow")
+
+
+def test_browser():
+    def none():
+        raise doctor.webbrowser.Error("could not locate runnable browser")
+
+    assert grades(doctor.check_browser(lambda: None)) == ["good"]
+    [finding] = doctor.check_browser(none)
+    assert finding.grade == "slow" and "no browser" in finding.what and finding.advice
+
+
+def test_the_slower_of_rendering_and_training_sets_the_pace(monkeypatch):
+    monkeypatch.setattr(doctor, "stated_minutes", lambda: [dict.fromkeys(PARTS, 10)])
+    monkeypatch.setattr(trial, "rendering_rate", lambda: doctor.SCENES_PER_SECOND / 2)
+    monkeypatch.setattr(trial, "training_rate", lambda: doctor.STEPS_PER_SECOND / 3)
+    rendering, training, course = doctor.check_pace()
+    assert "scenes rendered" in rendering.what and "steps of training" in training.what
+    assert "30 running" in course.what
+    monkeypatch.setattr(trial, "rendering_rate", lambda: doctor.SCENES_PER_SECOND / 4)
+    assert "40 running" in doctor.check_pace()[-1].what
+
+    def broken():
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(trial, "training_rate", broken)
+    assert grades(doctor.check_pace()) == ["good", "bad"]
+    assert "no steps of training: RuntimeError: no memory" in doctor.check_pace()[-1].what
 
 
 def test_course_time(tmp_path):
     minutes = [{"reading": 20, "running": 2, "exercises": 10}] * 2
-    [here] = doctor.course_time(minutes, rate=doctor.SCENES_PER_SECOND)
+    [here] = doctor.course_time(minutes, 1.0)
     assert here.what == "2 notebooks: about 1 h 4 min (40 reading, 20 exercises, 4 running)"
-    [slower] = doctor.course_time(minutes, rate=doctor.SCENES_PER_SECOND / 4)
+    [slower] = doctor.course_time(minutes, 4.0)
     assert "about 1 h 16 min" in slower.what and "16 running" in slower.what
-    [faster] = doctor.course_time(minutes, rate=10 * doctor.SCENES_PER_SECOND)
+    [faster] = doctor.course_time(minutes, 0.1)
     assert faster == here
     assert grades(doctor.course_time([], 1.0)) == ["slow"]
     for name, metadata in (("00", {"cimg": {"minutes": minutes[0]}}), ("mine", {})):

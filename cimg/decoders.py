@@ -1,0 +1,168 @@
+"""The runs that notebook 08 reports: independent mechanisms against the plain decoder.
+
+    python -m cimg.decoders        # half an hour on one quiet core; goes on where it was stopped
+
+Half of the label combinations are never shown. A model abducts z from scenes whose labels it knows
+together, then draws them with other labels: with combinations it was shown, and with combinations
+it never saw. Three seeds; the plain rival gets more than twice as many steps, and its learning
+rate is chosen among five on a seed apart, on combinations never shown, which favours the rival.
+"""
+
+import argparse
+import base64
+import json
+import math
+import zlib
+from dataclasses import asdict, replace
+from pathlib import Path
+from statistics import mean, stdev
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cimg.conditional import ConditionalVAE
+from cimg.data import draw_evenly, held_out
+from cimg.scene import HEIGHT, WIDTH, render, style_of
+from cimg.score import agree, read_back, same
+from cimg.step import Settings
+from cimg.train import train
+from cimg.world import World
+
+RESULTS = Path(__file__).parent / "results" / "decoders.json"
+SEEDS, TUNING_SEED, FRESH = (0, 1, 2), 100, 1_500_000
+HELD_OUT = 0.5
+CAUSAL = Settings(steps=600, held_out=HELD_OUT)
+PLAIN = Settings(steps=1500, held_out=HELD_OUT, model="plain")
+TRIED, TUNING_STEPS = (1e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2), 300  # 6.4e-2 diverges
+KEPT = 4  # pictures of each run, to be looked at
+STUDENT = 4.303  # 97.5 % quantile of Student's t with two degrees of freedom: three seeds
+Scores = dict[str, float]
+
+
+def read(path: Path = RESULTS) -> dict:
+    """The results: ``{"tuning", "runs"}``; empty ones if there is no file yet."""
+    if not path.is_file():
+        return {"tuning": [], "runs": []}
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write(results: dict, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def counterfactuals(
+    model: ConditionalVAE, unseen: bool, n: int = 500, seed: int = FRESH, share: float = HELD_OUT
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Scenes with labels that training showed together, had their labels been others.
+
+    Args:
+        unseen: whether the new labels are combinations that training never showed, or did.
+        share: that of the combinations which training never showed.
+
+    Returns:
+        The model's pictures and the renderer's, ``uint8 [n, HEIGHT, WIDTH]``, and the values,
+        labels and style, that the renderer drew.
+    """
+    hidden = held_out(model.world, share)
+    fact, values = draw_evenly(model.world, n, seed, ~hidden)
+    _, new = draw_evenly(model.world, n, seed + 1, hidden if unseen else ~hidden)
+    wanted = values | {name: new[name] for name in model.world.visible}
+    return model.decode(model.encode(fact, values)[0], wanted), render(wanted), wanted
+
+
+def marks(model: ConditionalVAE, unseen: bool, n: int = 500) -> Scores:
+    """How far `counterfactuals` are from the truth, as shares from 0 to 1."""
+    drawn, truth, wanted = counterfactuals(model, unseen, n)
+    images, pixels = same(drawn, truth)
+    found, _ = read_back(drawn)
+    return {
+        "identical images": images,
+        "identical pixels": pixels,
+        "labels": agree(found, wanted, model.world.visible),
+        "style": agree(found, wanted, list(style_of(model.world))),
+    }
+
+
+def to_text(scenes: Tensor) -> str:
+    """Scenes as a short text, for a JSON file."""
+    return base64.b64encode(zlib.compress(scenes.numpy().tobytes(), 9)).decode()
+
+
+def from_text(text: str) -> Tensor:
+    """The scenes that `to_text` made a text of, ``uint8 [n, HEIGHT, WIDTH]``."""
+    flat = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
+    return torch.from_numpy(flat.copy()).view(-1, HEIGHT, WIDTH)
+
+
+def one(settings: Settings) -> dict:
+    """Train a model of the duel and ask it: an entry of the results."""
+    curve = []
+
+    def report(step: int, losses: dict[str, float]) -> None:
+        curve.append([step, round(losses["minus_elbo"], 2)])
+
+    model = train(World.load("duel"), settings, every=50, report=report)
+    scores = {"shown": marks(model, False), "never shown": marks(model, True)}
+    drawn = to_text(counterfactuals(model, True)[0][:KEPT])
+    about = {"settings": asdict(settings), "curve": curve}
+    return about | scores | {"pictures": drawn}
+
+
+def of(results: dict, settings: Settings) -> dict | None:
+    """The run with these settings, if it is among the results."""
+    wanted = asdict(settings)
+    return next((run for run in results["runs"] if run["settings"] == wanted), None)
+
+
+def interval(shares: list[float]) -> tuple[float, float]:
+    """Mean of three seeds, and half the width of its 95 % interval by Student's t.
+
+    Raises:
+        ValueError: not three numbers.
+    """
+    if len(shares) != len(SEEDS):
+        raise ValueError(f"expected {len(SEEDS)} numbers, found {len(shares)}")
+    return mean(shares), STUDENT * stdev(shares) / math.sqrt(len(shares))
+
+
+def figure(model: str, labels: str, measure: str, results: dict | None = None) -> tuple:
+    """One figure as `interval`, such as ``("plain", "never shown", "identical images")``."""
+    runs = (results or read())["runs"]
+    mine = [run for run in runs if run["settings"]["model"] == model]
+    return interval([run[labels][measure] for run in mine])
+
+
+def tune(results: dict, path: Path) -> Settings:
+    """The rival at the best of five learning rates, by pixels right after a short run."""
+    for rate in TRIED:
+        if not any(x["adam"] == rate for x in results["tuning"]):
+            short = replace(PLAIN, steps=TUNING_STEPS, seed=TUNING_SEED, adam=rate)
+            pixels = marks(train(World.load("duel"), short), True)["identical pixels"]
+            results["tuning"].append({"adam": rate, "pixels": pixels})
+            write(results, path)
+    return replace(PLAIN, adam=max(results["tuning"], key=lambda x: x["pixels"])["adam"])
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m cimg.decoders", description=__doc__)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    path = parser.parse_args().out
+    results = read(path)
+    rival = tune(results, path)
+    for seed in SEEDS:
+        for settings in (replace(CAUSAL, seed=seed), replace(rival, seed=seed)):
+            if not of(results, settings):
+                results["runs"].append(one(settings))
+                write(results, path)
+    for model in ("causal", "plain"):
+        for labels in ("shown", "never shown"):
+            for measure in results["runs"][0][labels]:
+                middle, half = figure(model, labels, measure, results)
+                print(f"{model}, {labels}, {measure}: {middle:.3f} ± {half:.3f}")
+
+
+if __name__ == "__main__":
+    main()

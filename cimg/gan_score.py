@@ -1,0 +1,246 @@
+"""GAN and causal model, asked the same questions, read by the same oracle.
+
+    python -m cimg.gan_score          # trains 12 GANs, on one core; writes results/gan.json
+
+For each world and each training seed, one GAN is told every label; another begins with what it has
+learnt to draw and is told the action alone, so that all it has left to learn is what goes along
+with an action. Three questions: what is seen with an attack; what follows if an attack is *done*;
+what *this* picture would have been.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from statistics import fmean, stdev
+
+import torch
+from torch import Tensor
+
+from cimg import checkpoint
+from cimg.conditional import ConditionalVAE
+from cimg.data import draw, draw_evenly
+from cimg.gan import GAN, GANError, invert
+from cimg.gan_train import Game, Settings, train
+from cimg.imagine import do as causal_do
+from cimg.imagine import see as causal_see
+from cimg.query import probability
+from cimg.scene import render, stage
+from cimg.score import TEST_SEED, agree, read_back, same, total_variation
+from cimg.train import load as load_causal
+from cimg.world import World
+
+RESULTS = Path(__file__).parent / "results" / "gan.json"
+WORLDS, SEEDS = ("arena", "duel"), (0, 1, 2)
+SHIPPED = ("arena", 0)  # world and seed of the weights that come with cimg
+STEPS = {"all": 1500, "action": 750}
+ATTACK = {"action": "attack"}
+WHO = ("actor_character", "actor_type")
+STUDENT = 4.303  # 97.5 % point of Student's t with 2 degrees of freedom: three seeds
+
+
+# ── Seeing and doing ────────────────────────────────────────────────────────────────────────────
+
+
+def shares(found: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:
+    """How often each combination of these variables was read, as a distribution."""
+    sizes = [len(stage().variables[name]) for name in names]
+    counts = torch.zeros(sizes, dtype=torch.float64)
+    cell = tuple(found[name] for name in names)
+    counts.index_put_(cell, torch.ones(len(cell[0]), dtype=torch.float64), accumulate=True)
+    return counts / len(cell[0])
+
+
+def quality(found: Mapping[str, Tensor], wrong: Tensor, ordered: Mapping[str, Tensor]) -> dict:
+    """Do pictures show what was ordered, and how near are they to what the renderer can draw?"""
+    return {
+        "effectiveness": agree(found, ordered, list(ordered)),
+        "renderable": float((wrong == 0).double().mean()),
+        "pixels off, median": float(wrong.double().median()),
+    }
+
+
+def score_seeing(gan: GAN, n: int = 4000, seed: int = TEST_SEED) -> dict[str, float]:
+    """Ask for an attack: total variation of what is in the pictures, from what goes along with an
+    attack that is *seen*, and from what would follow one that is *done*."""
+    pictures, values = gan.see(ATTACK, n, seed)
+    found, wrong = read_back(pictures)
+    card = quality(found, wrong, {name: values[name] for name in gan.given})
+    asked = {"reaction": ("reaction",), "actor": WHO}
+    if "sky" in gan.world.variables:
+        asked["sky"] = ("sky",)
+    for what, names in asked.items():
+        p = shares(found, names)
+        for rung, question in (("seeing", {"given": ATTACK}), ("doing", {"do": ATTACK})):
+            exact = probability(gan.world, names, **question)
+            card[f"{what}: from {rung}"] = total_variation(p, exact)
+    return card | {"reactions": shares(found, ("reaction",)).tolist()}
+
+
+def score_doing(
+    model: GAN | ConditionalVAE, n: int = 4000, seed: int = TEST_SEED
+) -> dict[str, float]:
+    """The same under do(attack), for a GAN that is told all labels and for the causal VAE. Labels
+    are the world's under do(attack); and, as a GAN's user might have it, those seen with one."""
+    if isinstance(model, GAN):
+        done, seen = model.do(ATTACK, n, seed), model.see(ATTACK, n, seed)
+    else:
+        answers = causal_do(model, ATTACK, n, seed), causal_see(model, ATTACK, n, seed)
+        done, seen = ((answer.scenes, answer.values) for answer in answers)
+    exact = probability(model.world, "reaction", do=ATTACK)
+    found, wrong = read_back(done[0])
+    others, _ = read_back(seen[0])
+    far = {"world's do": found, "seeing": others}
+    card = {
+        f"reaction, labels by {habit}": total_variation(shares(x, ("reaction",)), exact)
+        for habit, x in far.items()
+    }
+    return card | quality(found, wrong, {name: done[1][name] for name in model.world.visible})
+
+
+# ── Imagining ───────────────────────────────────────────────────────────────────────────────────
+
+
+def score_imagining(gan: GAN, n: int = 20, seed: int = TEST_SEED) -> dict[str, float]:
+    """Pictures with other labels, drawn evenly, by a GAN that is told all labels: invert, then draw
+    anew with the same noise. Against the renderer's truth; seconds on one core for each picture."""
+    if not gan.told_all:
+        raise GANError("this GAN isn't told all labels; ask `score_same_noise` instead")
+    fact, values = draw(gan.world, n, seed)
+    _, new = draw_evenly(gan.world, n, seed + 1)
+    wanted = values | {name: new[name] for name in gan.world.visible}
+    start, noise, off = time.process_time(), [], []
+    for i in range(n):
+        its = {name: x[i : i + 1] for name, x in values.items()}
+        found, wrong = invert(gan, fact[i], its, seed + i)
+        noise.append(found)
+        off.append(wrong)
+    seconds = (time.process_time() - start) / n
+    drawn, truth = gan.draw(wanted, torch.cat(noise)), render(wanted)
+    images, pixels = same(drawn, truth)
+    return {
+        "identical images": images,
+        "identical pixels": pixels,
+        "fact drawn again, identical pixels": 1 - fmean(off) / fact[0].numel(),
+        "labels read back": agree(read_back(drawn)[0], wanted, gan.world.visible),
+        "seconds": seconds,
+    }
+
+
+def score_same_noise(gan: GAN, n: int = 1000, seed: int = TEST_SEED) -> dict[str, float]:
+    """A GAN told the action alone, in its best case: the picture is its own, so that the noise is
+    known. Same noise, attack in place of taunt: who and what is still there?"""
+    code = {name: gan.world.encode({"action": name})["action"] for name in ("taunt", "attack")}
+    noise = gan.noise(n, seed)
+    before, after = (
+        read_back(gan.draw({"action": torch.full((n,), code[name])}, noise))[0] for name in code
+    )
+    kept = {"actor": WHO, "reactor": ("reactor_character", "reactor_type"), "sky": ("sky",)}
+    return {f"same {what}": agree(before, after, names) for what, names in kept.items()}
+
+
+def score_causal(model: ConditionalVAE, n: int = 4000, seed: int = TEST_SEED) -> dict[str, float]:
+    """The causal VAE's line: doing as `score_doing`, imagining as `score_imagining`."""
+    fact, values = draw(model.world, 1000, seed)
+    _, new = draw_evenly(model.world, 1000, seed + 1)
+    wanted = values | {name: new[name] for name in model.world.visible}
+    start = time.process_time()
+    drawn = model.decode(model.encode(fact, values)[0], wanted)
+    seconds = (time.process_time() - start) / len(fact)
+    images, pixels = same(drawn, render(wanted))
+    card = {"identical images": images, "identical pixels": pixels, "seconds": seconds}
+    return score_doing(model, n, seed) | card
+
+
+# ── The comparison ──────────────────────────────────────────────────────────────────────────────
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean over three training seeds and half the width of its 95 % interval (Student's t)."""
+    if len(values) != 3:
+        raise GANError(f"expected the values of three seeds, found {len(values)}")
+    return fmean(values), STUDENT * stdev(values) / 3**0.5
+
+
+@cache
+def results() -> dict:
+    """What `main` found, as shipped; raises GANError if it isn't there."""
+    if not RESULTS.is_file():
+        raise GANError(f"no {RESULTS.name} in {RESULTS.parent.name}: python -m cimg.gan_score")
+    return json.loads(RESULTS.read_text(encoding="utf-8"))
+
+
+def measured(world: str, told: str, question: str, name: str) -> tuple[float, float]:
+    """One figure of the shipped results: mean and half-width over the seeds.
+
+    Args:
+        told: "action" or "all".
+        question: "seeing", "doing", "imagining" or "same noise".
+    """
+    runs = [run for run in results()["runs"] if run["world"] == world and run["told"] == told]
+    found = [run[question][name] for run in runs if name in run.get(question, ())]
+    if not found:
+        raise GANError(f"nothing measured of {world}, told {told}: {question}, {name}")
+    return interval(found)
+
+
+def ask(gan: GAN) -> dict[str, dict[str, float]]:
+    """All that a GAN can be asked."""
+    if gan.told_all:
+        return {"doing": score_doing(gan), "imagining": score_imagining(gan)}
+    return {"seeing": score_seeing(gan), "same noise": score_same_noise(gan)}
+
+
+def one_run(world: World, told: str, seed: int, parent: Game | None, path: Path | None):
+    """Train one GAN and ask it; the game, and its entry in the results."""
+    settings = Settings(steps=STEPS[told], seed=seed)
+    given = world.visible if told == "all" else ("action",)
+    start = time.process_time()
+    game = train(world, given, settings, path, parent)
+    run = {"world": world.name, "told": told, "seed": seed, "settings": asdict(settings)}
+    run["seconds on one core"] = round(time.process_time() - start, 1)
+    players = {"generator": game.gan.generator, "discriminator": game.discriminator}
+    run["parameters"] = {k: sum(p.numel() for p in x.parameters()) for k, x in players.items()}
+    return game, run | ask(game.gan)
+
+
+def write(path: Path, runs: list[dict], causal: dict[str, dict]) -> None:
+    """Keep what was found so far, with five decimals."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"runs": runs, "causal": causal})
+    rounded = json.loads(text, parse_float=lambda x: round(float(x), 5))
+    path.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """The command: train, ask, and write the results after each pair of GANs. Pairs that are in
+    the results already are left out, so that a run that was stopped can go on."""
+    parser = argparse.ArgumentParser("python -m cimg.gan_score", description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, default=RESULTS, help="where the results are written")
+    parser.add_argument("--weights", type=Path, default=checkpoint.FOLDER, help="and weights")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    known = options.out.is_file()
+    runs = json.loads(options.out.read_text(encoding="utf-8"))["runs"] if known else []
+    for name in WORLDS:
+        world = World.load(name)
+        for seed in SEEDS:
+            if any((run["world"], run["seed"]) == (name, seed) for run in runs):
+                continue
+            game = None
+            for told in STEPS:
+                shipped = (name, seed) == SHIPPED
+                path = options.weights / f"gan-{name}-{told}.safetensors" if shipped else None
+                game, run = one_run(world, told, seed, game, path)
+                print(json.dumps(run), flush=True)
+                runs.append(run)
+            write(options.out, runs, {})
+    causal = {name: score_causal(load_causal(name)) for name in WORLDS}
+    write(options.out, runs, causal)
+
+
+if __name__ == "__main__":
+    main()
