@@ -14,7 +14,7 @@ from build import write_atomically
 from docs import HERE, ROOT, numbers
 from docs.schedule import RESERVE, Block, Measured, formats, plan
 from docs.slides import slides
-from docs.sources import Taught, hints, taught
+from docs.sources import NotesError, Taught, hints, taught
 
 MARK = "<!-- {}: written by docs/kit.py -->"
 END = "<!-- end of {} -->"
@@ -170,9 +170,9 @@ def cuts(lesson: Taught, m: Measured) -> str:
         for item in lesson.notes["cut"]
     ]
     left = [e for e in lesson.exercises if int(re.search(r"\d+", e).group()) not in m.chosen]
-    rows += [[f"*{cell(e)}*", lesson.saved(e), "Homework."] for e in left]
-    listed = {row[0] for row in rows}
-    return table(["leave out", "saves, min", "because"], rows) if listed else "Nothing to spare."
+    named = {item["section"] for item in lesson.notes["cut"]}
+    rows += [[f"*{cell(e)}*", lesson.saved(e), "Homework."] for e in left if e not in named]
+    return table(["leave out", "saves, min", "because"], rows) if rows else "Nothing to spare."
 
 
 def quiz_key(lesson: Taught) -> str:
@@ -255,7 +255,11 @@ def pages(lessons: list[Taught]) -> dict[Path, str]:
 
 def main(arguments: list[str]) -> int:
     """Write what has changed, or with --check only say so (exit code 1)."""
-    made, late = pages(taught()), []
+    try:
+        made, late = pages(taught()), []
+    except NotesError as error:
+        print(f"docs/notes: {error}", file=sys.stderr)
+        return 1
     stale = set((HERE / "guide").glob("*.md")) - made.keys()
     for path, text in made.items():
         if not path.exists() or path.read_text(encoding="utf-8") != text:

@@ -19,7 +19,7 @@ import nbformat
 
 from build import write_atomically
 from docs import HERE, ROOT, page, slides
-from docs.sources import taught
+from docs.sources import NotesError, taught
 
 DOCUMENTS = ("*.md", "docs/**/*.md", "sprites/*.md", "notebooks/source/*.md", "workshop/*.md")
 NOTEBOOKS = ("notebooks/[0-9]*.ipynb", "notebooks/solutions/[0-9]*.ipynb")
@@ -219,7 +219,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(named[0]) if named else ROOT / "build" / "site"
     try:
         count = Site().write(folder)
-    except SiteError as error:
+    except (SiteError, NotesError) as error:
         print(f"docs: {error}", file=sys.stderr)
         return 1
     shown = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder

@@ -6,6 +6,7 @@ with what there is to see in it, each exercise, the questions of the teacher's n
 mistakes, quiz. The rest of the text stands in the notes below (key N).
 """
 
+import base64
 import html
 import re
 import sys
@@ -134,8 +135,6 @@ def shortened(table: str) -> str:
 
 def aspect(png: str) -> float:
     """Width over height, out of a PNG's first bytes."""
-    import base64
-
     head = base64.b64decode(png[:64])
     return int.from_bytes(head[16:20], "big") / int.from_bytes(head[20:24], "big")
 

@@ -12,7 +12,7 @@ import yaml
 from nbformat import NotebookNode
 
 import rules
-from docs import HERE, ROOT
+from docs import ROOT
 from lesson import CODE_LINES_PER_MINUTE, WORDS_PER_MINUTE, Lesson, read_lesson
 
 KEYS = {"about": str, "class": list, "stumble": list, "discuss": list, "cut": list}
@@ -119,6 +119,3 @@ def taught(root: Path = ROOT) -> list[Taught]:
 def hints() -> dict[str, dict[str, str]]:
     """What the checks say: exercise -> mistake -> hint."""
     return json.loads((ROOT / "cimg" / "hints.json").read_text(encoding="utf-8"))
-
-
-__all__ = ["HERE", "ROOT", "NotesError", "Taught", "check_notes", "hints", "read_notes", "taught"]

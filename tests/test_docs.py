@@ -13,7 +13,6 @@ import rules
 from docs import ROOT, page
 from docs.site import INDEX, Site, SiteError, main
 
-pytest.importorskip("mistune")
 COPIES = [*ROOT.glob("notebooks/[0-9]*.ipynb"), *ROOT.glob("notebooks/solutions/[0-9]*.ipynb")]
 
 

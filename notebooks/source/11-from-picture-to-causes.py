@@ -71,7 +71,7 @@ show.scenes(behind, ["Who is it?"], zoom=6)
 # ## From labels to causes
 #
 # **Task.** P(attack | scene), for the actor. **Assumptions.** The graph: hidden causes reach the pixels only
-# through labels; style is independent of both. So
+# through labels; style and damage are independent of both. So
 #
 # P(hidden | scene) = Σ P(hidden | labels) · P(labels | scene), summed over all labels.
 #
@@ -104,7 +104,7 @@ noisy = torch.cat([Damage(share)(scene, seed=1) for share in shares])
 show.scenes(noisy, [f"{100 * share:.0f} % noise" for share in shares], columns=4, zoom=3)
 
 # %% [markdown]
-# At 40 % you have no doubt; at 80 % you squint. What would perfect eyes do? We own renderer and noise,
+# At 40 % you have no doubt; at 80 % you give up. What would perfect eyes do? We own renderer and noise,
 # so this can be counted. A pixel shows the true colour with probability *hit* = 1 − share + share/24, each
 # other one with *miss* = share/24. A candidate picture with w wrong pixels has likelihood hit^(2304 − w) ·
 # miss^w. **By hand**, with background, places and golem known: 18 candidates for the actor.
@@ -119,11 +119,9 @@ wrong = (candidates != blurred).flatten(1).sum(1)
 miss = share / 24
 by_hand = (wrong * math.log(miss / (1 - share + miss))).softmax(0)  # what all share, cancels
 reader = ExactReader(duel, Damage(share))
-joint = reader.joint(blurred[0])  # P(labels, style | scene): 884,736 numbers
 found = marginals(duel, posterior(duel, reader(blurred)))
 print(f"by hand, with much given: the truth has probability {by_hand[2 * 3 + 2]:.3f}")
 print("exactly, nothing given:", {k: round(float(p[0, values[k]]), 3) for k, p in found.items()})
-print("most probable sky:", drawn["sky"][joint.flatten(1).sum(1).argmax()])
 
 # %% [markdown]
 # `ExactReader` sums over everything: all labels, all 2,048 styles. It can, since given a background the two
@@ -236,23 +234,22 @@ show.distributions(attacks, ("low", "high"), "The actor's attack")
 # %%
 from cimg.reader import load as load_reader
 model, learnt = load("duel"), load_reader()
-clean, truth = draw(duel, 1000, seed=1_000_011)
+clean, truth = draw(duel, 2000, seed=1_000_011)
 def log_even(scenes):  # the VAE's reader: a distribution for each label, multiplied
     read = [p.double().log() for p in model.read(scenes).values()]
     return sum(x.view(-1, *[len(duel.variables[k].values) if k == name else 1 for k in duel.visible])
                for x, name in zip(read, duel.visible, strict=True))
-names = tuple(duel.hidden)
-ours = hidden(duel, learnt.log_likelihood(duel, clean), names)
+ours = hidden(duel, learnt.log_likelihood(duel, clean), duel.hidden)
 right = judged(learnt.log_likelihood(duel, clean), truth)[1].double().mean()
-true_p = hidden(duel, ExactReader(duel)(clean[:100]), names)
+true_p = hidden(duel, ExactReader(duel)(clean[:100]), duel.hidden)
 tv = (ours[:100] - true_p).flatten(1).abs().sum(1).max() / 2
 assert right >= 0.999 and tv < 0.01
 print(f"clean scenes, all six labels right: ≈ {100 * right:.1f} %")
 print(f"P(all hidden variables | scene), total variation from exact, at most: ≈ {tv:.4f}")
 
 # %% [markdown]
-# On clean scenes nothing is left to wish for. Now damage: 500 scenes with 20 % noise, 500 with 40 % and a
-# stone. A **reliability diagram** sorts the answers by confidence, and shows for each bin how many were right. Honest doubt lies on the
+# On clean scenes nothing is left to wish for. Now damage: 1,000 scenes with 20 % noise, 1,000 with 40 % and
+# a stone. A **reliability diagram** sorts the answers by confidence, and shows for each bin how many were right. Honest doubt lies on the
 # diagonal. The **expected calibration error** is the mean distance from it, each bin with the weight of its
 # answers (Guo et al. 2017). Their remedy is a **temperature**: divide all log-probabilities by one number,
 # fitted on other scenes.
@@ -272,12 +269,12 @@ evidence = {"saw clean scenes": log_even(damaged), "with temperature": log_even(
             "trained on damage": learnt.log_likelihood(duel, damaged)}
 answers = {name: judged(posterior(duel, table), truth) for name, table in evidence.items()}
 found = {name: reliability(*pair) for name, pair in answers.items()}
-reliability_diagram(found, "Damaged scenes")
+reliability_diagram(found, "Damaged scenes", least=10)
 
 # %% [markdown]
 # The reader that saw clean scenes only lies far below the diagonal: wrong, and sure. The temperature adds
-# doubt, but one number for all damage leaves it too modest here and too sure there, and it brings no knowledge. The reader
-# trained on damage keeps close to the line.
+# doubt, but one number has to serve both kinds of damage, and it brings no knowledge. The reader trained on
+# damage is seldom in doubt, and keeps close to the line where it is.
 #
 # ### Exercise 3: fill in code
 #
@@ -300,17 +297,17 @@ check("11.3", calibration_error)
 rows = [(name, f"≈ {right.double().mean():.2f}", f"≈ {confidence.mean():.2f}", f"≈ {found[name].ece:.3f}")
         for name, (confidence, right) in answers.items()]
 errors = [found[name].ece for name in evidence]
-assert errors[0] > 0.2 and errors[2] < 0.04 and answers["trained on damage"][1].sum() > 900
+assert errors[0] > 0.2 > errors[2] + 0.17 and answers["trained on damage"][1].sum() > 1880
 show.table(rows, ["reader", "all six right", "mean confidence", "calibration error"])
 
 # %% [markdown]
-# With 1,000 answers even honest doubt shows an error of about a hundredth. And a small error isn't
+# With 2,000 answers even honest doubt shows an error of some thousandths. And a small error isn't
 # everything:
 #
 # ### Exercise 4: predict
 #
 # `asleep` never looks. It answers P(labels) to every picture, and so always bets on the same combination. On
-# 1,000 scenes of the duel, is its calibration error "below 0.02", "about 0.5" or "above 0.9"? And is it right
+# 2,000 scenes of the duel, is its calibration error "below 0.02", "about 0.5" or "above 0.9"? And is it right
 # "nearly always", "half the time" or "seldom"?
 
 # %%
@@ -320,8 +317,7 @@ guess = {"error": "below 0.02", "right": "seldom"}
 # guess = {"error": ..., "right": ...}
 # </solution>
 check("11.4", guess)
-asleep = label_prior(duel).expand(1000, -1, -1, -1, -1, -1, -1)
-confidence, right = judged(asleep, truth)
+confidence, right = judged(label_prior(duel).expand(2000, -1, -1, -1, -1, -1, -1), truth)
 print(f"error {reliability(confidence, right).ece:.3f}, right {right.double().mean():.3f}")
 
 # %% [markdown]
@@ -368,7 +364,8 @@ print(*(f"{name}: all six right in ≈ {100 * x:.0f} %" for name, x in scores.it
 
 # %% [markdown]
 # The longer runs, `python -m cimg.label_runs`: three seeds, each with pictures, labels and weights of its own; mean and 95 %
-# interval (Student's t, three runs, so it is wide). The rival got the best dropout and weight decay out of six.
+# interval (Student's t, three runs, so it is wide). The rival got the best dropout and weight decay out of six, chosen on the
+# test scenes themselves.
 
 # %%
 from cimg.label_runs import read, summary
@@ -386,8 +383,8 @@ show.table(rows, ["labelled", "pictures", "labels only, %", "with unlabelled, %"
 # name.
 #
 # **Caveat.** The picture model was told a lot: where characters may stand, that a figure hides what is behind
-# it. And labels were chosen so that each look is there (as in Kingma et al.). On photographs the gains are
-# smaller, and a wrong picture model can even do harm.
+# it. And labels were chosen so that each look is there (as in Kingma et al.). Of photographs
+# nobody has such a model, and with a wrong one unlabelled pictures can do harm (Cozman et al. 2003).
 #
 # ## What a picture tells
 #
