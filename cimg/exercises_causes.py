@@ -41,12 +41,10 @@ def behind_the_stone(guess: Any) -> str | None:
 
 
 def pieces() -> tuple[Tensor, Tensor]:
-    """Evidence under even labels, and P(labels), on which the two ways differ."""
+    """Evidence under even labels, any, and P(labels), on which the two ways differ."""
     prior = label_prior(duel())
-    even = torch.zeros_like(prior)
-    for twin in TWINS:
-        even[twin] = 0.5
-    return even, prior
+    even = torch.rand(prior.shape, dtype=prior.dtype) ** 4
+    return even / even.sum(), prior
 
 
 def by_label(even: Tensor, prior: Tensor) -> Tensor:
@@ -115,5 +113,7 @@ def asleep(guess: Any) -> str | None:
     confidence, right = answers(world, table, values)
     share = float(right.double().mean())
     seldom = "seldom" if share < 0.25 else "half the time" if share < 0.75 else "nearly always"
+    if often != seldom:
+        return "right"
     honest = reliability(confidence, right).ece < 0.02
-    return first({"right": often != seldom, "error": (error == ERRORS[0]) != honest})
+    return first({"half": error == ERRORS[1], "error": (error == ERRORS[0]) != honest})

@@ -21,11 +21,11 @@ def reliability_diagram(
 ) -> Picture:
     """Share right over mean confidence for up to five readers, bin by bin, beside the diagonal of
     honest doubt: below it a reader is too sure. Bins with fewer than `least` answers are left out;
-    the larger a mark, the more answers. Numbers are not in the alternative text: they come from
+    the larger a mark, the more answers; bars are two standard errors of honest doubt. Numbers are not in the alternative text: they come from
     networks. Raises ValueError for none or too many readers."""
     if not 1 <= len(series) <= len(LINES):
         raise ValueError(f"expected 1 to {len(LINES)} readers, found {len(series)}")
-    figure = Figure((5.4, 4.6), dpi=160, layout="constrained")
+    figure = Figure((7.2, 4.4), dpi=144, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title or None, x=0.02, ha="left", size=13, weight="bold")
     ax = figure.add_subplot(xlabel="confidence", ylabel="share right", aspect="equal")
@@ -33,11 +33,14 @@ def reliability_diagram(
     for k, (name, found) in enumerate(series.items()):
         kept = (found.count >= least).numpy()
         x, y = found.confidence.numpy()[kept], found.right.numpy()[kept]
-        size = 14 + 110 * np.sqrt(found.count.numpy()[kept] / int(found.count.sum()))
+        n = found.count.numpy()[kept]
+        size = 14 + 110 * np.sqrt(n / int(found.count.sum()))
+        spread = 2 * np.sqrt((x * (1 - x)).clip(0) / n)
+        ax.errorbar(x, y, spread, fmt="none", ecolor=LINES[k], elinewidth=1, alpha=0.6)
         ax.plot(x, y, color=LINES[k], ls=DASHES[k], lw=1.8)
         ax.scatter(x, y, size, LINES[k], marker=MARKERS[k], label=name, ec=INK, lw=0.6, zorder=3)
     ax.set(xlim=(0, 1.03), ylim=(0, 1.03))
     ax.grid(color="#e4e4e4")
-    ax.legend(loc="upper left", markerscale=0.8)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1))
     said = f"{title}: " * bool(title) + "reliability diagram, share right over confidence, for "
     return finish(figure, said + ", ".join(series) + "; a diagonal shows honest doubt.")

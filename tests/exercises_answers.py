@@ -761,7 +761,7 @@ CASES["10.3"] = Case(
 CASES["11.1"] = Case(
     one(
         {"seen": "less than half", "made to walk": "half"},
-        {"made to walk": 0.5, "seen": "Less"},
+        {"made to walk": "1/2", "seen": "Less"},
         ["less", "one half"],
     ),
     wrong(
@@ -837,7 +837,7 @@ CASES["11.4"] = Case(
         right={"error": "below 0.02", "right": "nearly always"},
         error={"error": "above 0.9", "right": "seldom"},
     )
-    + wrong(error=["about 0.5", "seldom"]),
+    + wrong(half=["about 0.5", "seldom"]),
     one("seldom", {"error": 0.01, "right": "seldom"}, ["seldom"]),
     "below|seldom",
 )

@@ -189,28 +189,23 @@ show.distributions(
 # %% [markdown]
 # ## Your turn
 #
-# Choose a scene, a variable and a value. Left: the scene. Middle: the model's answer, the likeliest one.
-# Right: the truth. Pixels in which the two differ would be outlined in yellow.
+# The explorer asks all three kinds of question. Each variable is *free*, *seen* with a value, or *done*.
+# Below, it asks about *this very scene* (a new one): the scene is on the left, and beside it is what the model
+# says would most probably have been, had the action been an attack.
 
 # %%
-from cimg.explorer import Explorer
+from cimg.explorer import Explorer, ask
 
 Explorer(model)
 
 # %% [markdown]
-# Nothing to click here? Then this page is a reading copy, without Python behind it. Run the notebook with
-# `make lab`, or change the three values below.
+# Nothing to click here? Then this page is a reading copy, without Python behind it, and shows a strip of
+# pictures: the model's above, the true ones below. Run the notebook with `make lab` to play.
+#
+# Are the model's pictures the true ones, pixel for pixel? The explorer counts:
 
 # %%
-from cimg.explorer import ask
-
 shown = ask(model, 0, "action", "attack")
-shown.picture
-
-# %% [markdown]
-# Compare the middle with the right: are they the same, pixel for pixel? The explorer counts:
-
-# %%
 print("≈", shown.sentence.replace("; ", ";\n≈ "))
 assert "Had action been attack" in shown.sentence
 

@@ -248,7 +248,7 @@ print(f"clean scenes, all six labels right: ≈ {100 * right:.1f} %")
 print(f"P(all hidden variables | scene), total variation from exact, at most: ≈ {tv:.4f}")
 
 # %% [markdown]
-# On clean scenes nothing is left to wish for. Now damage: 1,000 scenes with 20 % noise, 1,000 with 40 % and
+# On clean scenes nothing is left to wish for. Now damage: 500 scenes with 20 % noise, 1,500 with 40 % and
 # a stone. A **reliability diagram** sorts the answers by confidence, and shows for each bin how many were right. Honest doubt lies on the
 # diagonal. The **expected calibration error** is the mean distance from it, each bin with the weight of its
 # answers (Guo et al. 2017). Their remedy is a **temperature**: divide all log-probabilities by one number,
@@ -258,8 +258,8 @@ print(f"P(all hidden variables | scene), total variation from exact, at most: �
 from cimg.calibration import reliability, temperature
 from cimg.reliability_figure import reliability_diagram
 def damage(scenes, seed):
-    first, second = scenes.chunk(2)
-    return torch.cat([Damage(0.2)(first, seed), Damage(0.4, stone=True)(second, seed)])
+    some, most = scenes.split((len(scenes) // 4, 3 * len(scenes) // 4))
+    return torch.cat([Damage(0.2)(some, seed), Damage(0.4, stone=True)(most, seed)])
 damaged, (tuned, tuned_truth) = damage(clean, 5), draw_evenly(duel, 400, seed=112)
 logs = log_even(damage(tuned, 6)).flatten(1)
 sizes = [len(duel.variables[k].values) for k in duel.visible]
@@ -269,12 +269,12 @@ evidence = {"saw clean scenes": log_even(damaged), "with temperature": log_even(
             "trained on damage": learnt.log_likelihood(duel, damaged)}
 answers = {name: judged(posterior(duel, table), truth) for name, table in evidence.items()}
 found = {name: reliability(*pair) for name, pair in answers.items()}
-reliability_diagram(found, "Damaged scenes", least=10)
+reliability_diagram(found, "Damaged scenes")
 
 # %% [markdown]
 # The reader that saw clean scenes only lies far below the diagonal: wrong, and sure. The temperature adds
 # doubt, but one number has to serve both kinds of damage, and it brings no knowledge. The reader trained on
-# damage is seldom in doubt, and keeps close to the line where it is.
+# damage is seldom in doubt, and where it is, about as often wrong as it says. (Bars: two standard errors.)
 #
 # ### Exercise 3: fill in code
 #
