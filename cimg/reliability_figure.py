@@ -21,8 +21,12 @@ def reliability_diagram(
 ) -> Picture:
     """Share right over mean confidence for up to five readers, bin by bin, beside the diagonal of
     honest doubt: below it a reader is too sure. Bins with fewer than `least` answers are left out;
-    the larger a mark, the more answers; bars are two standard errors of honest doubt. Numbers are not in the alternative text: they come from
-    networks. Raises ValueError for none or too many readers."""
+    the larger a mark, the more answers; bars are two standard errors of honest doubt. Numbers are
+    not in the alternative text: they come from networks.
+
+    Raises:
+        ValueError: no readers, or more than five.
+    """
     if not 1 <= len(series) <= len(LINES):
         raise ValueError(f"expected 1 to {len(LINES)} readers, found {len(series)}")
     figure = Figure((7.2, 4.4), dpi=144, layout="constrained")

@@ -28,7 +28,7 @@
 #     hints:
 #       a: "What would a perfect student of these scenes have learnt?"
 #       c: "It comes nearer and nearer to what it is taught. How far is that from doing?"
-#   - ask: "In the duel, that same GAN answers do(attack) correctly for the reaction. Why?"
+#   - ask: "In the duel such a GAN, if well trained, is right about do(attack), as far as the reaction goes. Why?"
 #     options: ["no common cause joins action and reaction there", "the duel has fewer colours", "it was trained with interventions"]
 #     answer: a
 #     why: "There P(reaction | attack) = P(reaction | do(attack)). For the actor it is still wrong."
@@ -49,9 +49,10 @@
 #
 # Arena, a court. *Are attacks harmful?* The expert has brought a machine. It has looked at thousands of
 # scenes; it has one box to fill in, *action*, and it draws. He types *attack* and prints eight pictures.
-# "Look", he says. "Nothing happens. Had there been more attacks, there would have been no more harm."
+# "Look", he says. "Nothing happens. Make every actor attack, and hardly anybody will be harmed."
 
 # %%
+import textwrap
 import torch
 import torch.nn.functional as F
 from torch.optim import Adam
@@ -92,7 +93,8 @@ done = probability(arena, "reaction", do=ATTACK)
 found, off = read_back(witness.see(ATTACK, 2000, seed=3)[0])
 drawn = shares(found, ("reaction",))
 assert total_variation(drawn, seen) < total_variation(drawn, done)
-print(f"idle in ≈ {2000 * drawn[IDLE]:.0f}; exactly {2000 * seen[IDLE]:.0f} seen, {2000 * done[IDLE]:.0f} done")
+exact = f"exactly {2000 * seen[IDLE]:.0f} by seeing, {2000 * done[IDLE]:.0f} by doing"
+print(f"idle in ≈ {2000 * drawn[IDLE]:.0f}; {exact}")
 show.distributions({"seeing, exact": seen, "doing, exact": done}, arena.variables["reaction"].values,
                    "Reaction to an attack in the arena")
 
@@ -103,36 +105,36 @@ show.distributions({"seeing, exact": seen, "doing, exact": done}, arena.variable
 #
 # Let us build the machine, to be sure that this is no fault of its making.
 #
-# ## A forger and an expert
+# ## A forger and a critic
 #
-# A **GAN** (Goodfellow et al. 2014) has two players. The *generator* is a forger: from noise it draws
-# scenes. The *discriminator* is told true scenes from forged ones. Each is trained on the other's
-# weakness. In a **conditional** GAN (Mirza & Osindero 2014) both are told labels, and a scene has
+# A **GAN** (Goodfellow et al. 2014) has two players. The *generator* is a forger: out of noise it draws
+# scenes. The *discriminator* is a critic: it tells true scenes from drawn ones. Each is trained on the
+# other's weakness. In a **conditional** GAN (Mirza & Osindero 2014) both are told labels, and a scene has
 # to go with them (here by a product of what is seen with the labels: Miyato & Koyama 2018).
 #
-# Both see a true scene and a drawn one of the same labels. With D for the discriminator's opinion, it makes
+# The critic has an opinion D of every scene. It is shown a true one and a drawn one with the same labels, and makes
 #
 # softplus(D(drawn) − D(true))
 #
-# small, and the forger the reverse (Jolicoeur-Martineau 2018). D's slope is kept low at both (R1 and R2),
-# or it would win at once and teach nothing (Huang et al. 2024). Nobody computes a likelihood.
+# small; the forger wants the reverse (Jolicoeur-Martineau 2018). D's slope is kept low at both (R1 and R2),
+# or the critic would win at once and teach nothing (Huang et al. 2024). Nobody computes a likelihood.
 
 # %%
-def move(forger, expert, steps_of, scenes, labels):
+def move(forger, critic, steps_of, scenes, labels):
     told, true = hot(labels), in_rgb(scenes)
     drawn = forger(torch.randn(len(scenes), forger.noise_size), labels)
-    F.softplus(expert(true, told).detach() - expert(drawn, told)).mean().backward()
+    F.softplus(critic(true, told).detach() - critic(drawn, told)).mean().backward()
     steps_of[0].step()
-    expert.zero_grad()  # the forger's move has left gradients here as well
+    critic.zero_grad()  # the forger's move has left gradients here as well
     both = torch.cat([true, drawn.detach()]).requires_grad_()
-    opinion = expert(both, told.repeat(2, 1))
+    opinion = critic(both, told.repeat(2, 1))
     of_true, of_drawn = opinion.chunk(2)
     (slope,) = torch.autograd.grad(opinion.sum(), both, create_graph=True)
     loss = F.softplus(of_drawn - of_true).mean()
     (loss + 5 * slope.square().flatten(1).sum(1).mean()).backward()
     steps_of[1].step()
     forger.zero_grad()
-    expert.zero_grad()
+    critic.zero_grad()
     return loss.item()
 
 # %% [markdown]
@@ -142,30 +144,33 @@ def move(forger, expert, steps_of, scenes, labels):
 
 # %%
 torch.manual_seed(0)
-forger, expert, right = Generator(duel.visible), Discriminator(duel.visible), []
+forger, critic, right = Generator(duel.visible), Discriminator(duel.visible), []
 outline(forger, duel)  # pixels that change colour together are one part of the background
 tables = [forger.map, forger.sheets, forger.figures]
 others = [p for p in forger.parameters() if all(p is not t for t in tables)]
 steps_of = (Adam([{"params": others}, {"params": tables, "lr": 0.03}], 2e-3, (0.0, 0.99)),
-            Adam(expert.parameters(), 1e-3, (0.0, 0.99)))
-fresh = draw_evenly(duel, 100, seed=7)[1]
+            Adam(critic.parameters(), 1e-3, (0.0, 0.99)))
+fresh = {k: x for k, x in draw_evenly(duel, 100, seed=7)[1].items() if k in duel.visible}
 for i in tqdm(range(301)):
     scenes, values = draw_evenly(duel, 32, seed=100 + i)
-    move(forger, expert, steps_of, scenes, {name: values[name] for name in duel.visible})
+    move(forger, critic, steps_of, scenes, {name: values[name] for name in duel.visible})
     if i % 50 == 0:
-        pictures = forger.draw(torch.randn(100, forger.noise_size), {k: fresh[k] for k in duel.visible})
+        pictures = forger.draw(torch.randn(100, forger.noise_size), fresh)
         now = read_back(pictures)[0]
         right.append([agree(now, fresh, [k]) for k in ("actor_character", "action", "reaction")])
 assert min(right[-1]) > 0.4
-show.curves(dict(zip(("character", "action", "reaction"), zip(*right, strict=True), strict=True)),
-            range(0, 301, 50), ylabel="labels read right, of 100")
+curves = dict(zip(("character", "action", "reaction"), zip(*right, strict=True), strict=True))
+show.curves(curves, range(0, 301, 50), ylabel="share of labels read right")
+
+# %% [markdown]
+# At step 0 an oracle that reads the forger's pictures can only guess. Then it begins to recognise what was ordered.
 
 # %%
 show.scenes(pictures[:8], ["a young forger"] * 8, 4, 3, digest=False)
 
 # %% [markdown]
-# Half a minute of an expert's contempt, and there are figures in the fog that an oracle can begin to read. Nobody
-# said what a satyr is. All that the forger was ever told is "not like that".
+# Half a minute of a critic's contempt, and there are figures in the fog. Nobody said what a satyr is. All that
+# the forger was ever told is "not like that".
 #
 # It gets better with time. The shipped ones (`python -m cimg.gan_score` made them, and two more of each, by other
 # seeds) had more:
@@ -178,11 +183,13 @@ rows = [(f"GAN, told {told}", r["parameters"]["generator"], r["parameters"]["dis
 model, about = load("arena"), checkpoint.read(checkpoint.FOLDER / "arena.safetensors")[1]
 size = sum(p.numel() for p in model.parameters())
 rows.append(("causal VAE, told all", size, None, about["settings"]["steps"], None))
+assert rows[-1][3] > 2 * (rows[0][3] + rows[1][3])
 show.table(rows, ["arena", "parameters", "its critic's", "steps of 32 scenes", "seconds on one core"])
 
 # %% [markdown]
-# Fairness, before we judge. The one that is told the *action* alone began with what the one that is told
-# *all* had learnt to draw; so all that was left to learn was **what goes along with an action**.
+# Fairness, before we judge. The VAE had more than twice as many steps, so don't compare the drawings alone.
+# The GAN that is told the *action* alone began with what the one that is told *all* had learnt to draw. So all that
+# was left to learn was **what goes along with an action**.
 #
 # ## Two kinds of error
 #
@@ -196,20 +203,26 @@ def pm(*question):
 rows = []
 for world in (duel, arena):
     for what, names in (("reaction", ["reaction"]), ("actor", ["actor_character", "actor_type"])):
-        gap = total_variation(probability(world, names, given=ATTACK), probability(world, names, do=ATTACK))
-        far = [pm(world.name, "action", "seeing", f"{what}: from {rung}") for rung in ("seeing", "doing")]
-        rows.append((world.name, what, *far, gap))
-assert measured("arena", "action", "seeing", "reaction: from doing")[0] >= 0.12
+        p, q = (probability(world, names, **x) for x in ({"given": ATTACK}, {"do": ATTACK}))
+        far = [pm(world.name, "action", "seeing", f"{what}: from {rung}")
+               for rung in ("seeing", "doing")]
+        rows.append((world.name, what, *far, total_variation(p, q)))
+each = [r["seeing"]["reaction: from doing"] for r in results()["runs"]
+        if (r["world"], r["told"]) == ("arena", "action")]
+assert min(each) >= 0.12
+print("arena, reaction to doing, each seed:", *each)
 show.table(rows, ["world", "attack: the", "GAN to seeing", "GAN to doing", "seeing to doing"])
 
 # %% [markdown]
 # - **GAN to seeing** is what it hasn't learnt yet. More steps, a larger network, a cleverer loss: it shrinks.
+#   (*Who* attacks it has learnt badly: it has favourites, as GANs do.)
 # - **Seeing to doing** is a property of the world. In the arena it stays between the GAN and the right answer
 #   however well it learns; a perfect GAN would have exactly this error.
 # - In the **duel** the two are the same for the reaction, since nothing joins action and reaction but
 #   the arrow. For the actor they aren't: who attacks is not who is made to attack.
 #
-# A caveat that cuts the other way: by luck, learning errors can point towards *doing*. They aren't a cure.
+# A caveat that cuts the other way: by luck, a learning error can point towards *doing*, as in the seed with
+# the smallest distance. That is no cure.
 #
 # So what does the machine say if it is asked plainly?
 
@@ -217,11 +230,11 @@ show.table(rows, ["world", "attack: the", "GAN to seeing", "GAN to doing", "seei
 try:
     witness.do(ATTACK)
 except GANError as error:
-    print("GANError:", error)
+    print(textwrap.fill(f"GANError: {error}", 90))
 
 # %% [markdown]
-# None of this is about adversaries. A VAE, a diffusion model, a painter: whoever is told the action alone
-# learns P(the rest | action). What helps is not another loss but another question.
+# None of this is about critics. A VAE, a diffusion model, a painter: whoever is told the action alone, and has only
+# watched, learns P(the rest | action). What helps is not another loss but another question.
 #
 # ## The same GAN, with a graph
 #
@@ -280,15 +293,17 @@ wanted = dict(values)
 wanted["action"], wanted["reaction"] = torch.tensor([0]), torch.tensor([0])  # an attack; it dies
 noise, wrong = invert(artist, fact[0], values, seed=1)
 z = model.encode(fact, values)[0]
-shown = [fact, artist.draw(values, noise), artist.draw(wanted, noise), model.decode(z, wanted), render(wanted)]
+shown = [fact, artist.draw(values, noise), artist.draw(wanted, noise),
+         model.decode(z, wanted), render(wanted)]
 assert wrong > 0 and same(shown[3], shown[4])[1] > same(shown[2], shown[4])[1]
 print(f"pixels that the best noise gets wrong: ≈ {wrong} of 2304")
-show.scenes(torch.cat(shown), ["fact", "GAN: found", "GAN: had it ...", "causal VAE", "true"], 5, 3, digest=False)
+captions = ["fact", "GAN: found", "GAN: had it ...", "causal VAE", "true"]
+show.scenes(torch.cat(shown), captions, 5, 3, digest=False)
 
 # %% [markdown]
 # (The labels are given here, an attack that kills; which would *follow* is the world's business, notebook 06.)
-# The GAN finds a likeness: a sky, perhaps the place, perhaps not the sun. The causal VAE looks once,
-# and has it.
+# Searching is abduction by trial. It ends at a likeness: the sky, which is a label; with luck the place; hardly the
+# sun, for which this GAN has no noise that suits. The causal VAE looks once, and has it.
 #
 # ### Exercise 3: find the mistake
 #
@@ -339,13 +354,15 @@ show.table(table, ["attack, in the arena", "reaction from do", "effectiveness", 
                    "pixels", "seconds"])
 
 # %% [markdown]
-# Read it by columns. *From do(attack)*: the graph decides, not the network. *Effectiveness* (the labels that were
-# ordered are in the picture): whoever is told a label can learn to show it. *Identical*: here the encoder decides.
-# A search takes seconds for a likeness; looking takes milliseconds for the picture.
+# Read it by columns. *Reaction from do*: the graph decides, not the network. (By do, both have the same distance:
+# they were given the same labels, and show all the reactions.) *Effectiveness*, all labels that were ordered are in the
+# picture: the GAN still confuses types. *Identical* to the true picture, with other labels drawn evenly
+# and given to both (20 scenes a seed; 1,000 for the VAE): here the encoder decides. A search takes a second for
+# a likeness; looking takes milliseconds for the picture.
 #
-# **Caveats.** These are small networks with a minute or two each, and the GAN's pictures are the worse ones.
-# That is partly GANs, which have no likelihood to say which pixel is wrong, and partly us: give it a larger
-# machine, and it will draw as well. It would still have no box for this picture. There *are* GANs with
+# **Caveats.** These are small networks with few steps, and the GAN's pictures are the worse ones. That
+# is partly GANs, which have no likelihood to say which pixel is wrong, and partly us: with more time it would
+# draw better. It would still have no way in for this picture. There *are* GANs with
 # an encoder (Donahue et al. 2017; Dumoulin et al. 2017). Give one of them the graph as well, and you have a causal model whose
 # drawing half was trained by a critic. The question was never GAN or VAE. It was what the model is told, what
 # it can be asked, and who knows the graph.
