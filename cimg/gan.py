@@ -27,6 +27,7 @@ from cimg.world import World
 
 FORMAT = 1
 PART = 64  # scenes drawn at once
+WIDEST = 4096  # networks of a checkpoint
 RANDOM, BEST, SEARCH = 512, 4, 100  # latent optimisation: starts drawn, improved, steps of each
 Values = Mapping[str, str | int]
 
@@ -235,13 +236,15 @@ def load(name: str | Path = "arena-action", world: World | None = None) -> GAN:
     try:
         given, hidden = tuple(about["given"]), whole(about["hidden"], "hidden", 1)
         world = world or World.load(str(about["world"]))
+        if about["drawn"] != checkpoint.fingerprint(world):
+            raise CheckpointError(
+                f"{path}: made for world '{about['world']}' with other visible variables or values "
+                f"than world '{world.name}' has"
+            )
+        gan = GAN(world, given, min(hidden, WIDEST))
+    except CheckpointError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: its description is not that of a GAN ({error})") from error
-    if about.get("drawn") != checkpoint.fingerprint(world):
-        raise CheckpointError(
-            f"{path}: made for world '{about['world']}' with other visible variables or values "
-            f"than world '{world.name}' has"
-        )
-    gan = GAN(world, given, hidden)
     checkpoint.fit(gan, tensors, path)
     return gan.eval().requires_grad_(False)

@@ -296,16 +296,16 @@ def test_each_player_moves_against_the_other():
     """A step makes the generator's loss smaller against the same judge, and the other way round."""
     torch.manual_seed(0)
     game = Game.new(GAN(DUEL, ("action",), 16), replace(TINY, networks=1e-3, tables=1e-2))
-    scenes, values = draw(DUEL, 16, seed=1)
-    labels, noise = game.gan.labels(values), game.gan.noise(16, 2)
+    scenes, values = draw(DUEL, 8, seed=1)
+    labels, noise = game.gan.labels(values), game.gan.noise(8, 2)
 
     def judged(pictures):
         return game.discriminator(in_rgb(pictures), hot(labels))
 
-    for _ in range(10):
+    for _ in range(4):
         advance(game, scenes, labels, noise, LAZY)
     drawn = game.gan.draw(labels, noise)
-    for _ in range(10):  # with rates of 0 for the generator, the judge alone learns
+    for _ in range(3):  # with rates of 0 for the generator, the judge alone learns
         for group in game.optimisers[0].param_groups:
             group["lr"] = 0.0
         before = (judged(scenes) - judged(drawn)).mean().item()
@@ -353,6 +353,7 @@ def test_weights_of_another_world_or_model(tmp_path):
         ({"given": 3}, "its description is not that of a GAN"),
         ({"hidden": "many"}, "its description is not that of a GAN"),
         ({"hidden": 17}, "has shape"),
+        ({"hidden": 10**12}, "has shape"),
     ):
         checkpoint.write(path, tensors, about | change)
         with pytest.raises(CheckpointError, match=re.escape(message)):
