@@ -1,9 +1,10 @@
 """Build the course's notebooks from `source/`: python notebooks/build.py [--all | --check] [NAME …]
 
 From each source two notebooks: the learner's copy (here) and the worked copy (`solutions/`), both
-run top to bottom in a fresh kernel, offline, with their outputs. Only what has changed is built
-again: the source, or what the notebooks use (package, sprites). A second run changes no file. With
---check nothing is run: it says whether the copies on disk are what the sources give.
+run top to bottom in a fresh kernel, offline, with their outputs. Pages (`page/`) have no source and
+no copies: they are run as they are. Only what has changed is built again: the source, or what the
+notebooks use (package, sprites). A second run changes no file. With --check nothing is run: it says
+whether the copies on disk are what the sources give.
 """
 
 import argparse
@@ -33,6 +34,7 @@ SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
 RECORD = ROOT / "build" / "notebooks.json"  # local, not committed: what each copy was last run with
 PNG_KEEP = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
+TRAINED = ("cimg/weights/*.safetensors", "cimg/results/*.json")
 USED = ("cimg/**/*.py", "cimg/**/*.json", "cimg/**/*.safetensors", "sprites/*.png", "sprites/*.gpl")
 
 
@@ -47,6 +49,11 @@ def path_of(name: str, copy: str, out: Path = HERE) -> Path:
     return (out / "solutions" if copy == "worked" else out) / f"{name}.ipynb"
 
 
+def pages(out: Path = HERE) -> list[Path]:
+    """Notebooks that are no lessons: the explorer's page, which Voilà shows."""
+    return sorted(out.glob("page/*.ipynb"))
+
+
 def quizzes_of(source: Path) -> Path:
     """The file from which `cimg.check` knows the quizzes: in the package beside the notebooks."""
     return source.resolve().parent.parent / "cimg" / "quizzes.json"
@@ -54,6 +61,15 @@ def quizzes_of(source: Path) -> Path:
 
 def read_lessons(source: Path) -> list[Lesson]:
     return [read_lesson(path) for path in sorted(source.glob("*.py"))]
+
+
+def digest_of_trained(root: Path = ROOT) -> str:
+    """Of weights and results: where they are others, so are the numbers that come of them."""
+    digest = hashlib.sha256()
+    for pattern in TRAINED:
+        for path in sorted(root.glob(pattern)):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def package_digest(root: Path = ROOT) -> str:
@@ -148,13 +164,19 @@ def blot_out(value, replacements: list[tuple[str, str]]):
 
 
 def keep_what_is_equal(new: NotebookNode, old: NotebookNode | None) -> None:
-    """Give cells whose outputs say the same as before the very outputs that they had before."""
+    """Give cells whose outputs say the same as before the very outputs that they had before.
+
+    Below a code cell that has changed nothing is kept: its numbers may be blotted out for the
+    comparison, and yet be those of another computation.
+    """
     before = {cell.id: cell for cell in old.cells} if old else {}
     replacements = sanitizers()
     for cell in new.cells:
         had = before.get(cell.id)
-        if cell.cell_type != "code" or had is None or had.source != cell.source:
+        if cell.cell_type != "code":
             continue
+        if had is None or had.source != cell.source:
+            return
         if blot_out(cell.outputs, replacements) == blot_out(had.outputs, replacements):
             cell.outputs = had.outputs
 
@@ -216,6 +238,10 @@ def check(source: Path, out: Path) -> list[str]:
                 findings.append(
                     f"{path.relative_to(out)} is not what its source gives: make notebooks"
                 )
+    for path in pages(out):
+        notebook = read_notebook(path)
+        if notebook is None or not is_as_planned(notebook, notebook):
+            findings.append(f"{path.relative_to(out)} hasn't been run: make notebooks")
     for path in sorted({*out.glob("*.ipynb"), *(out / "solutions").glob("*.ipynb")} - expected):
         findings.append(f"{path.relative_to(out)} has no source")
     return findings
@@ -226,12 +252,12 @@ def check(source: Path, out: Path) -> list[str]:
 
 def build(source: Path, out: Path, record: Path, names: list[str], everything: bool) -> None:
     lessons = read_lessons(source)
-    unknown = set(names) - {lesson.name for lesson in lessons}
+    unknown = set(names) - {lesson.name for lesson in lessons} - {p.stem for p in pages(out)}
     if unknown:
         raise BuildError(
             f"no source named {sorted(unknown)}; there are {[x.name for x in lessons]}"
         )
-    package, known = package_digest(), quizzes_of(source)
+    package, trained, known = package_digest(), digest_of_trained(), quizzes_of(source)
     if known.parent.is_dir() and write_atomically(known, quizzes(lessons)):
         print("  cimg/quizzes.json: written")
     try:
@@ -251,12 +277,24 @@ def build(source: Path, out: Path, record: Path, names: list[str], everything: b
                 continue
             start = time.perf_counter()
             run_or_reuse(plan, path.parent, key, run)
-            keep_what_is_equal(plan, old)
+            if made.get(f"{key}: trained", trained) == trained:
+                keep_what_is_equal(plan, old)
             changed = write_atomically(path, nbformat.writes(plan) + "\n")
             said = "built" if changed else "run again, nothing changed"
             print(f"  {key}: {said} ({time.perf_counter() - start:.1f} s)", flush=True)
-            made[key] = package
+            made |= {key: package, f"{key}: trained": trained}
             write_atomically(record, json.dumps(made, indent=1, sort_keys=True) + "\n")
+    for path in pages(out):
+        key = path.relative_to(out).as_posix()
+        if (names and path.stem not in names) or (not everything and made.get(key) == package):
+            continue
+        plan, old = read_notebook(path), read_notebook(path)
+        execute(plan, path.parent, key)
+        keep_what_is_equal(plan, old)
+        changed = write_atomically(path, nbformat.writes(plan) + "\n")
+        print(f"  {key}: {'built' if changed else 'run again, nothing changed'}", flush=True)
+        made[key] = package
+        write_atomically(record, json.dumps(made, indent=1, sort_keys=True) + "\n")
 
 
 def run_or_reuse(plan: NotebookNode, folder: Path, name: str, run: dict[str, NotebookNode]) -> None:

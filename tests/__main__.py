@@ -74,8 +74,9 @@ def run(name: str, arguments: list[str]) -> tuple[Count, int]:
 
 
 def find_notebooks() -> list[str]:
-    """Learner's and worked copies."""
-    found = [*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("notebooks/solutions/*.ipynb")]
+    """Learner's and worked copies, and the explorer's page."""
+    folders = ("", "solutions/", "page/")
+    found = [path for folder in folders for path in ROOT.glob(f"notebooks/{folder}*.ipynb")]
     return [str(path.relative_to(ROOT)) for path in sorted(found)]
 
 

@@ -252,6 +252,42 @@ def test_old_outputs_are_kept_only_where_they_say_the_same():
     )
 
 
+def test_below_a_changed_cell_nothing_is_kept():
+    def notebook(first, number):
+        text = nbformat.v4.new_output("stream", text=f"≈ {number}")
+        cells = [
+            nbformat.v4.new_code_cell(first, id="a", execution_count=1),
+            nbformat.v4.new_markdown_cell("text", id="b"),
+            nbformat.v4.new_code_cell("print(x)", id="c", outputs=[text], execution_count=2),
+        ]
+        return nbformat.v4.new_notebook(cells=cells)
+
+    for first, kept in (("x = 1", "≈ 1"), ("x = 2", "≈ 2")):
+        new = notebook(first, 2)
+        build.keep_what_is_equal(new, notebook("x = 1", 1))
+        assert new.cells[2].outputs[0].text == kept
+
+
+def test_new_weights_mean_new_numbers(course, monkeypatch):
+    """Times and trained numbers are kept from run to run, but not those of other weights."""
+    before = said(course.learner)
+    monkeypatch.setattr(build, "digest_of_trained", lambda: "other weights")
+    course.build("--all")
+    assert said(course.learner) != before  # it prints a time
+
+
+def test_a_page_is_run_as_it_is(course):
+    page = course.folder / "notebooks" / "page" / "hello.ipynb"
+    page.parent.mkdir()
+    cells = [nbformat.v4.new_code_cell("print(6 * 7)", id="a")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), page)
+    assert course.build("--check") == 1
+    assert course.build("hello") == 0
+    assert said(page) == "42\n" and course.build("--check") == 0
+    text = page.read_text()
+    assert course.build("--all", "hello") == 0 and page.read_text() == text
+
+
 def test_writing_is_atomic(tmp_path, monkeypatch):
     path = tmp_path / "a.ipynb"
     assert build.write_atomically(path, "old") and not build.write_atomically(path, "old")
