@@ -17,27 +17,11 @@ import torch
 from pyro import poutine
 from torch import Tensor, nn
 
-from cimg.scene import HEIGHT, WIDTH, SceneError, describe, stage, whole_number
+from cimg.scene import SceneError, check_scenes, describe, whole_number
 from cimg.world import World
 
 START = -5.0  # log-variance of q(z | ...) before training: little noise, so that z gets used
 PART = 8  # scenes looked at or drawn at once: so much stays in the processor's cache
-
-
-def check_scenes(scenes: Tensor) -> None:
-    """Raise SceneError unless this is ``uint8 [n, HEIGHT, WIDTH]`` with colours of the palette."""
-    want = f"expected scenes, uint8 [n, {HEIGHT}, {WIDTH}]"
-    if not isinstance(scenes, Tensor):
-        raise SceneError(f"{want}, found {type(scenes).__name__}")
-    if scenes.dtype != torch.uint8 or scenes.dim() != 3 or scenes.shape[1:] != (HEIGHT, WIDTH):
-        raise SceneError(f"{want}, found {describe(scenes)}")
-    colours = len(stage().palette.names)
-    if len(scenes) and int(scenes.max()) >= colours:
-        scene, y, x = (scenes >= colours).nonzero()[0].tolist()
-        raise SceneError(
-            f"scene {scene}, pixel ({x}, {y}): colour {int(scenes[scene, y, x])} is not in the "
-            f"palette, 0 to {colours - 1}"
-        )
 
 
 class ConditionalVAE(nn.Module):
@@ -183,10 +167,7 @@ class ConditionalVAE(nn.Module):
             raise SceneError("the model knows no styles yet: train it, or `remember_styles`")
         generator = torch.Generator().manual_seed(seed % 2**64)
         device = self.seen_loc.device
-        blocks, seen = (
-            [],
-            (x.split(self.blocks, 1) for x in (self.seen_loc, self.seen_scale)),
-        )
+        blocks, seen = ([], (x.split(self.blocks, 1) for x in (self.seen_loc, self.seen_scale)))
         for loc, scale in zip(*seen, strict=True):
             pick = torch.randint(len(loc), (n,), generator=generator).to(device)
             noise = torch.randn((n, loc.shape[1]), generator=generator).to(device)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from cimg.codes import SceneError, check_range, describe, whole_number
-from cimg.scene import HEIGHT, WIDTH, stage
+from cimg.scene import HEIGHT, WIDTH, check_scenes, stage
 
 WIDE, TALL = 20, 28  # pixels of the stone
 STRIDE = 2  # columns from one possible place of the stone to the next
@@ -66,7 +66,7 @@ def put_stone(scenes: Tensor, places: Tensor) -> Tensor:
     Raises:
         SceneError: not scenes, a place that isn't in the list, or more or fewer than scenes.
     """
-    check_pictures(scenes)
+    check_scenes(scenes)
     if not isinstance(places, Tensor) or places.dtype != torch.int64:
         raise SceneError(f"places: expected int64 [{len(scenes)}], found {describe(places)}")
     if places.shape != scenes.shape[:1]:
@@ -87,7 +87,7 @@ def put_noise(scenes: Tensor, share: float | Tensor, seed: int = 0) -> Tensor:
     Raises:
         SceneError: not scenes, a share that isn't from 0 to 1, or no seed.
     """
-    check_pictures(scenes)
+    check_scenes(scenes)
     seed = whole_number(seed, "seed")
     if not isinstance(share, int | float | Tensor):
         raise SceneError(f"noise: expected a share from 0 to 1, found {describe(share)}")
@@ -134,7 +134,7 @@ class Damage:
         Raises:
             SceneError: not scenes, or no seed.
         """
-        check_pictures(scenes)
+        check_scenes(scenes)
         ours, others = np.random.SeedSequence(whole_number(seed, "seed")).generate_state(2)
         if self.stone:
             raw = np.random.PCG64(int(ours)).random_raw(len(scenes)) % np.uint64(len(PLACES))
@@ -143,12 +143,3 @@ class Damage:
 
 
 CLEAN = Damage()
-
-
-def check_pictures(scenes: Tensor) -> None:
-    """Raise SceneError unless this is ``uint8 [n, HEIGHT, WIDTH]`` with colours of the palette."""
-    good = isinstance(scenes, Tensor) and scenes.dtype == torch.uint8 and scenes.dim() == 3
-    if not good or scenes.shape[1:] != (HEIGHT, WIDTH):
-        want = f"uint8 [n, {HEIGHT}, {WIDTH}]"
-        raise SceneError(f"expected scenes, {want}, found {describe(scenes)}")
-    check_range(scenes, "scenes", len(stage().palette.names))

@@ -10,12 +10,9 @@ rate is chosen among five on a seed apart, on combinations never shown, which fa
 
 import argparse
 import base64
-import json
-import math
 import zlib
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import mean, stdev
 
 import numpy as np
 import torch
@@ -26,30 +23,23 @@ from cimg.data import draw_evenly, held_out
 from cimg.scene import HEIGHT, WIDTH, render, style_of
 from cimg.score import agree, read_back, same
 from cimg.step import Settings
+from cimg.study import FOLDER, interval, read_results, write_results
 from cimg.train import train
 from cimg.world import World
 
-RESULTS = Path(__file__).parent / "results" / "decoders.json"
+RESULTS = FOLDER / "decoders.json"
 SEEDS, TUNING_SEED, FRESH = (0, 1, 2), 100, 1_500_000
 HELD_OUT = 0.5
 CAUSAL = Settings(steps=600, held_out=HELD_OUT)
 PLAIN = Settings(steps=1500, held_out=HELD_OUT, model="plain")
 TRIED, TUNING_STEPS = (1e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2), 300  # 6.4e-2 diverges
 KEPT = 4  # pictures of each run, to be looked at
-STUDENT = 4.303  # 97.5 % quantile of Student's t with two degrees of freedom: three seeds
 Scores = dict[str, float]
 
 
 def read(path: Path = RESULTS) -> dict:
     """The results: ``{"tuning", "runs"}``; empty ones if there is no file yet."""
-    if not path.is_file():
-        return {"tuning": [], "runs": []}
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def write(results: dict, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return {"tuning": [], "runs": []} | read_results(path)
 
 
 def counterfactuals(
@@ -116,17 +106,6 @@ def of(results: dict, settings: Settings) -> dict | None:
     return next((run for run in results["runs"] if run["settings"] == wanted), None)
 
 
-def interval(shares: list[float]) -> tuple[float, float]:
-    """Mean of three seeds, and half the width of its 95 % interval by Student's t.
-
-    Raises:
-        ValueError: not three numbers.
-    """
-    if len(shares) != len(SEEDS):
-        raise ValueError(f"expected {len(SEEDS)} numbers, found {len(shares)}")
-    return mean(shares), STUDENT * stdev(shares) / math.sqrt(len(shares))
-
-
 def figure(model: str, labels: str, measure: str, results: dict | None = None) -> tuple:
     """One figure as `interval`, such as ``("plain", "never shown", "identical images")``."""
     runs = (results or read())["runs"]
@@ -141,7 +120,7 @@ def tune(results: dict, path: Path) -> Settings:
             short = replace(PLAIN, steps=TUNING_STEPS, seed=TUNING_SEED, adam=rate)
             pixels = marks(train(World.load("duel"), short), True)["identical pixels"]
             results["tuning"].append({"adam": rate, "pixels": pixels})
-            write(results, path)
+            write_results(path, results)
     return replace(PLAIN, adam=max(results["tuning"], key=lambda x: x["pixels"])["adam"])
 
 
@@ -156,7 +135,7 @@ def main() -> None:
         for settings in (replace(CAUSAL, seed=seed), replace(rival, seed=seed)):
             if not of(results, settings):
                 results["runs"].append(one(settings))
-                write(results, path)
+                write_results(path, results)
     for model in ("causal", "plain"):
         for labels in ("shown", "never shown"):
             for measure in results["runs"][0][labels]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -30,16 +30,16 @@ from cimg.imagine import see as causal_see
 from cimg.query import probability
 from cimg.scene import render, stage
 from cimg.score import TEST_SEED, agree, read_back, same, total_variation
+from cimg.study import FOLDER, interval, read_results, write_results
 from cimg.train import load as load_causal
 from cimg.world import World
 
-RESULTS = Path(__file__).parent / "results" / "gan.json"
+RESULTS = FOLDER / "gan.json"
 WORLDS, SEEDS = ("arena", "duel"), (0, 1, 2)
 SHIPPED = ("arena", 0)  # world and seed of the weights that come with cimg
 STEPS = {"all": 1500, "action": 750}
 ATTACK = {"action": "attack"}
 WHO = ("actor_character", "actor_type")
-STUDENT = 4.303  # 97.5 % point of Student's t with 2 degrees of freedom: three seeds
 
 
 # ── Seeing and doing ────────────────────────────────────────────────────────────────────────────
@@ -158,19 +158,12 @@ def score_causal(model: ConditionalVAE, n: int = 4000, seed: int = TEST_SEED) ->
 # ── The comparison ──────────────────────────────────────────────────────────────────────────────
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean over three training seeds and half the width of its 95 % interval (Student's t)."""
-    if len(values) != 3:
-        raise GANError(f"expected the values of three seeds, found {len(values)}")
-    return fmean(values), STUDENT * stdev(values) / 3**0.5
-
-
 @cache
 def results() -> dict:
     """What `main` found, as shipped; raises GANError if it isn't there."""
     if not RESULTS.is_file():
         raise GANError(f"no {RESULTS.name} in {RESULTS.parent.name}: python -m cimg.gan_score")
-    return json.loads(RESULTS.read_text(encoding="utf-8"))
+    return read_results(RESULTS)
 
 
 def measured(world: str, told: str, question: str, name: str) -> tuple[float, float]:
@@ -207,14 +200,6 @@ def one_run(world: World, told: str, seed: int, parent: Game | None, path: Path 
     return game, run | ask(game.gan)
 
 
-def write(path: Path, runs: list[dict], causal: dict[str, dict]) -> None:
-    """Keep what was found so far, with five decimals."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"runs": runs, "causal": causal})
-    rounded = json.loads(text, parse_float=lambda x: round(float(x), 5))
-    path.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
-
-
 def main() -> None:
     """The command: train, ask, and write the results after each pair of GANs. Pairs that are in
     the results already are left out, so that a run that was stopped can go on."""
@@ -223,8 +208,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=checkpoint.FOLDER, help="and weights")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    known = options.out.is_file()
-    runs = json.loads(options.out.read_text(encoding="utf-8"))["runs"] if known else []
+    runs = read_results(options.out).get("runs", [])
     for name in WORLDS:
         world = World.load(name)
         for seed in SEEDS:
@@ -237,9 +221,9 @@ def main() -> None:
                 game, run = one_run(world, told, seed, game, path)
                 print(json.dumps(run), flush=True)
                 runs.append(run)
-            write(options.out, runs, {})
+            write_results(options.out, {"runs": runs, "causal": {}}, digits=5)
     causal = {name: score_causal(load_causal(name)) for name in WORLDS}
-    write(options.out, runs, causal)
+    write_results(options.out, {"runs": runs, "causal": causal}, digits=5)
 
 
 if __name__ == "__main__":

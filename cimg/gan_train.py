@@ -24,6 +24,7 @@ from cimg import checkpoint
 from cimg.data import Batches, draw, draw_evenly, held_out, seeds
 from cimg.gan import GAN, save
 from cimg.gan_networks import COLOURS, PIXELS, SEGMENTS, Discriminator, Generator, hot, in_rgb
+from cimg.study import check_settings
 from cimg.world import World
 
 Report = Callable[[int, dict[str, float]], None]
@@ -53,16 +54,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a setting of another type, or out of its range."""
-        for field in fields(self):
-            value, whole = getattr(self, field.name), isinstance(field.default, int)
-            least, most = LIMITS.get(field.name, (0, 1))
-            good = isinstance(value, int if whole else int | float) and least <= value <= most
-            if not good or isinstance(value, bool):
-                kind = "a whole number" if whole else "a number"
-                raise ValueError(
-                    f"setting '{field.name}': expected {kind} from {least} to {most}, "
-                    f"found {value!r}"
-                )
+        check_settings(self, LIMITS, usual=(0, 1))
 
 
 # ── A run ───────────────────────────────────────────────────────────────────────────────────────

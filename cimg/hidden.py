@@ -70,10 +70,7 @@ class HiddenPosterior:
 
 
 def guide(
-    model: ConditionalVAE,
-    posterior: HiddenPosterior,
-    scenes: Tensor,
-    values: Mapping[str, Tensor],
+    model: ConditionalVAE, posterior: HiddenPosterior, scenes: Tensor, values: Mapping[str, Tensor]
 ) -> None:
     """The guide of `ConditionalVAE.model`, conditioned on scenes and labels, as a Pyro program."""
     with pyro.plate("rows", len(scenes)):

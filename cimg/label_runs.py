@@ -8,44 +8,23 @@ which favours the rival; the semi-supervised reader takes them as they are.
 """
 
 import argparse
-import json
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import mean, stdev
 
 from cimg.few_labels import Settings, all_right, semi_supervised, supervised
+from cimg.study import FOLDER, interval, read_results, write_results
 
-RESULTS = Path(__file__).parent / "results" / "few_labels.json"
+RESULTS = FOLDER / "few_labels.json"
 SHARES, SEEDS = (1.0, 0.2, 0.05, 0.01), (0, 1, 2)
 TUNING_SEED = 100
 GRID = tuple((drop, decay) for drop in (0.3, 0.5, 0.7) for decay in (0.0, 0.1))
-STUDENT = 4.303  # 97.5 % quantile of Student's t with two degrees of freedom: three seeds
 
 
 def read(path: Path = RESULTS) -> dict:
     """The results: ``{"settings", "tuning", "runs"}``; empty ones if there is no file yet."""
-    if not path.is_file():
-        return {"settings": {}, "tuning": [], "runs": []}
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def write(results: dict, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-
-
-def interval(shares: list[float]) -> tuple[float, float]:
-    """Mean of three seeds, and half the width of its 95 % interval by Student's t.
-
-    Raises:
-        ValueError: not three numbers.
-    """
-    if len(shares) != len(SEEDS):
-        raise ValueError(f"expected {len(SEEDS)} seeds, found {len(shares)}")
-    return mean(shares), STUDENT * stdev(shares) / math.sqrt(len(shares))
+    return {"settings": {}, "tuning": [], "runs": []} | read_results(path)
 
 
 def summary(results: dict) -> list[tuple[float, tuple[float, float], tuple[float, float]]]:
@@ -87,14 +66,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS)
     path = parser.parse_args().out
     results = read(path)
-    best = tune(results, lambda found: write(found, path))
+    best = tune(results, lambda found: write_results(path, found))
     results["settings"] = asdict(best)
     for seed in SEEDS:
         for share in SHARES:
             done = {(run["share"], run["seed"]) for run in results["runs"]}
             if (share, seed) not in done:
                 results["runs"].append(one(replace(best, share=share, seed=seed)))
-                write(results, path)
+                write_results(path, results)
     for share, rival, ours in summary(results):
         print(f"{share:.0%}: {rival[0]:.3f} ± {rival[1]:.3f}, {ours[0]:.3f} ± {ours[1]:.3f}")
 

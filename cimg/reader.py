@@ -24,10 +24,10 @@ from cimg import checkpoint
 from cimg.checkpoint import CheckpointError
 from cimg.codes import SceneError
 from cimg.damage import PLACES as STONES
-from cimg.damage import check_pictures, put_noise, put_stone
+from cimg.damage import put_noise, put_stone
 from cimg.data import seeds
 from cimg.mechanisms import COLOURS, PATCH, PLACES, halves, to_patches
-from cimg.scene import FOOT, ROLES, TOP, render, sample_uniform, stage
+from cimg.scene import FOOT, ROLES, TOP, check_scenes, render, sample_uniform, stage
 from cimg.sprites import POSES, SIZE
 from cimg.world import World
 
@@ -100,7 +100,7 @@ class Reader(nn.Module):
         Raises:
             SceneError: not scenes, or a world with a label that this reader doesn't tell.
         """
-        check_pictures(scenes)
+        check_scenes(scenes)
         names = {"sky": ("sky",)} | {
             role: (f"{role}_character", f"{role}_type", pose) for role, pose in ROLES.items()
         }

@@ -22,9 +22,20 @@ import torch
 from torch import Tensor
 
 from cimg.codes import SceneError, describe, whole_number
-from cimg.damage import CLEAN, Damage, check_pictures, standing
+from cimg.damage import CLEAN, Damage, standing
 from cimg.query import probability
-from cimg.scene import FOOT, HALF, HEIGHT, ROLES, TOP, WIDTH, check_world, stage, unflatten
+from cimg.scene import (
+    FOOT,
+    HALF,
+    HEIGHT,
+    ROLES,
+    TOP,
+    WIDTH,
+    check_scenes,
+    check_world,
+    stage,
+    unflatten,
+)
 from cimg.sprites import TRANSPARENT
 from cimg.world import World
 
@@ -71,7 +82,7 @@ class ExactReader:
         Raises:
             SceneError: not ``uint8 [n, HEIGHT, WIDTH]``, or a colour outside the palette.
         """
-        check_pictures(scenes)
+        check_scenes(scenes)
         sizes = [len(self.world.variables[name].values) for name in self.world.visible]
         out = torch.empty(len(scenes), *sizes, dtype=torch.float64)
         for i, scene in enumerate(scenes):
@@ -90,7 +101,7 @@ class ExactReader:
             raise SceneError(
                 f"expected one scene, uint8 [{HEIGHT}, {WIDTH}], found {describe(scene)}"
             )
-        check_pictures(scene[None])
+        check_scenes(scene[None])
         names = [name for name in self.variables if name in self.world.visible]
         weights = label_prior(self.world, do).permute(*map(self.world.visible.index, names)).log()
         for axis, name in enumerate(self.variables):

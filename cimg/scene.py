@@ -209,6 +209,22 @@ def unflatten(variables: Mapping[str, tuple[str, ...]], index: Tensor) -> dict[s
 # ── Out ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+def check_scenes(scenes: Tensor) -> None:
+    """Raise SceneError unless this is ``uint8 [n, HEIGHT, WIDTH]`` with colours of the palette."""
+    want = f"expected scenes, uint8 [n, {HEIGHT}, {WIDTH}]"
+    if not isinstance(scenes, Tensor):
+        raise SceneError(f"{want}, found {type(scenes).__name__}")
+    if scenes.dtype != torch.uint8 or scenes.dim() != 3 or scenes.shape[1:] != (HEIGHT, WIDTH):
+        raise SceneError(f"{want}, found {describe(scenes)}")
+    colours = len(stage().palette.names)
+    if len(scenes) and int(scenes.max()) >= colours:
+        scene, y, x = (scenes >= colours).nonzero()[0].tolist()
+        raise SceneError(
+            f"scene {scene}, pixel ({x}, {y}): colour {int(scenes[scene, y, x])} is not in the "
+            f"palette, 0 to {colours - 1}"
+        )
+
+
 def to_rgb(scenes: Tensor) -> Tensor:
     """Palette indices ``uint8 [..., H, W]`` -> colours ``uint8 [..., H, W, 3]``.
 

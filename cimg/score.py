@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cimg.conditional import ConditionalVAE, check_scenes
+from cimg.conditional import ConditionalVAE
 from cimg.data import draw, draw_evenly
 from cimg.query import probability
-from cimg.scene import FOOT, HALF, HEIGHT, ROLES, TOP, WIDTH, render, stage, unflatten
+from cimg.scene import FOOT, HALF, HEIGHT, ROLES, TOP, WIDTH, check_scenes, render, stage, unflatten
 from cimg.sprites import TRANSPARENT
 from cimg.vae import SKY
 
@@ -47,10 +47,7 @@ class Templates:
 @cache
 def templates() -> Templates:
     """The templates of the course's own stage."""
-    colours, backgrounds = (
-        len(stage().palette.names),
-        torch.from_numpy(stage().backgrounds),
-    )
+    colours, backgrounds = (len(stage().palette.names), torch.from_numpy(stage().backgrounds))
     views = {role: torch.from_numpy(stage().figures(role)) for role in ROLES}
     free = torch.ones(HEIGHT, WIDTH, dtype=torch.bool)
     for role, view in views.items():
@@ -122,10 +119,7 @@ class Counterfactuals:
 
 
 def counterfactuals(
-    model: ConditionalVAE,
-    n: int = 1000,
-    seed: int = TEST_SEED,
-    keep: Tensor | None = None,
+    model: ConditionalVAE, n: int = 1000, seed: int = TEST_SEED, keep: Tensor | None = None
 ) -> Counterfactuals:
     """Encode ``n`` fresh scenes of the world, decode them with new labels drawn evenly.
 
@@ -140,10 +134,7 @@ def counterfactuals(
 
 
 def score_counterfactuals(
-    model: ConditionalVAE,
-    n: int = 1000,
-    seed: int = TEST_SEED,
-    keep: Tensor | None = None,
+    model: ConditionalVAE, n: int = 1000, seed: int = TEST_SEED, keep: Tensor | None = None
 ) -> dict[str, float]:
     """Counterfactual pictures against the true ones, as shares from 0 to 1."""
     cf = counterfactuals(model, n, seed, keep)
@@ -185,10 +176,7 @@ def score_repetition(
     for _ in range(times):
         scenes = model.decode(model.encode(scenes, cf.values)[0], cf.values)
     back = model.decode(model.encode(cf.drawn, cf.wanted)[0], cf.values)
-    return {
-        "composition": same(scenes, cf.fact)[0],
-        "reversibility": same(back, cf.fact)[0],
-    }
+    return {"composition": same(scenes, cf.fact)[0], "reversibility": same(back, cf.fact)[0]}
 
 
 def score_prior(model: ConditionalVAE, n: int = 1000, seed: int = TEST_SEED) -> dict[str, float]:
@@ -196,10 +184,7 @@ def score_prior(model: ConditionalVAE, n: int = 1000, seed: int = TEST_SEED) -> 
     _, values = draw_evenly(model.world, n, seed + 2)
     found, wrong = read_back(model.decode(model.sample_style(n, seed), values))
     labels = agree(found, values, model.world.visible)
-    return {
-        "renderable": float((wrong == 0).float().mean()),
-        "labels read back": labels,
-    }
+    return {"renderable": float((wrong == 0).float().mean()), "labels read back": labels}
 
 
 def total_variation(p: Tensor, q: Tensor) -> float:
@@ -208,10 +193,7 @@ def total_variation(p: Tensor, q: Tensor) -> float:
 
 
 def score_doing(
-    model: ConditionalVAE,
-    action: str = "attack",
-    n: int = 10_000,
-    seed: int = TEST_SEED,
+    model: ConditionalVAE, action: str = "attack", n: int = 10_000, seed: int = TEST_SEED
 ) -> float:
     """Total variation between (action, reaction) as read from ``n`` pictures drawn under
     ``do(action)`` and the exact distribution. A perfect sampler's is not 0: it has n draws."""

@@ -8,8 +8,6 @@ and written as JSON (build/score.json).
 """
 
 import argparse
-import json
-import math
 import time
 from pathlib import Path
 from statistics import median
@@ -26,6 +24,7 @@ from cimg.data import draw, draw_evenly, held_out
 from cimg.doubt import explain
 from cimg.scene import SceneError, render
 from cimg.step import Settings
+from cimg.study import wilson, write_results
 from cimg.train import load, settings_of_shipped, train
 from cimg.world import World
 
@@ -79,14 +78,6 @@ def probe(z: Tensor, codes: Tensor, n: int, size: int) -> float:
 
 
 # ── The card ────────────────────────────────────────────────────────────────────────────────────
-
-
-def wilson(share: float, n: int) -> tuple[float, float]:
-    """95 % interval of a share seen in n draws (Wilson 1927)."""
-    z = 1.959964
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def share(what: str, value: float, n: int, target: float) -> Row:
@@ -176,8 +167,7 @@ def main() -> None:
             found = card(load(name), settings_of_shipped(name).held_out)
             print("\n".join(map(line, found)), flush=True)
             out[name] = found
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
+    write_results(given.out, out)
     print(f"Written: {given.out}")
 
 

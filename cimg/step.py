@@ -7,7 +7,7 @@ matrices are trained with Muon (Jordan et al. 2024), everything else with AdamW.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import pyro
 import torch
@@ -18,8 +18,13 @@ from torch.optim import AdamW, Muon, Optimizer
 
 from cimg.conditional import ConditionalVAE
 from cimg.data import seeds
+from cimg.plain import PlainVAE
+from cimg.study import check_settings
+from cimg.vae import CausalVAE
 
+MODELS = {"causal": CausalVAE, "plain": PlainVAE}
 LIMITS = {  # least and most; 0 and 1000 for all others
+    "model": tuple(MODELS),
     "steps": (1, 10**7),
     "batch": (1, 10**4),
     "seed": (0, 2**63 - 1),
@@ -29,9 +34,6 @@ LIMITS = {  # least and most; 0 and 1000 for all others
     "annealing": (0, 1),
     "blurred": (0, 1),
 }
-
-
-MODELS = ("causal", "plain")
 
 
 @dataclass(frozen=True)
@@ -57,20 +59,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises ValueError for a setting of another type, or out of its range."""
-        for field in fields(self):
-            value, whole = getattr(self, field.name), isinstance(field.default, int)
-            if field.name == "model":
-                if value not in MODELS:
-                    raise ValueError(f"setting 'model': expected one of {MODELS}, found {value!r}")
-                continue
-            least, most = LIMITS.get(field.name, (0, 1000))
-            good = isinstance(value, int if whole else int | float) and least <= value <= most
-            if not good or isinstance(value, bool):
-                kind = "a whole number" if whole else "a number"
-                raise ValueError(
-                    f"setting '{field.name}': expected {kind} from {least} to {most}, "
-                    f"found {value!r}"
-                )
+        check_settings(self, LIMITS, usual=(0, 1000))
 
 
 def optimisers(model: ConditionalVAE, settings: Settings) -> list[Optimizer]:
@@ -110,10 +99,7 @@ def loss(
     minus_elbo = elbo.differentiable_loss(program, model.guide, looks, values, beta) / len(scenes)
     logits = model.label_logits(looks)
     reading = sum(F.cross_entropy(logits[name], values[name]) for name in logits)
-    return minus_elbo + reading, {
-        "minus_elbo": minus_elbo.detach(),
-        "reading": reading.detach(),
-    }
+    return minus_elbo + reading, {"minus_elbo": minus_elbo.detach(), "reading": reading.detach()}
 
 
 def advance(

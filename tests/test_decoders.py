@@ -77,13 +77,6 @@ def test_pictures_as_text_and_back():
     assert torch.equal(again, truth) and again.dtype == torch.uint8
 
 
-def test_intervals_are_of_three_seeds():
-    middle, half = decoders.interval([0.1, 0.2, 0.3])
-    assert middle == pytest.approx(0.2) and half == pytest.approx(4.303 * 0.1 / 3**0.5)
-    with pytest.raises(ValueError, match="expected 3 numbers, found 2"):
-        decoders.interval([0.1, 0.2])
-
-
 # ── The shipped results ─────────────────────────────────────────────────────────────────────────
 
 

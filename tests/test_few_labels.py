@@ -18,8 +18,9 @@ from cimg.few_labels import (
     supervised,
     training_set,
 )
-from cimg.label_runs import GRID, SEEDS, SHARES, interval, read, summary, write
+from cimg.label_runs import GRID, SEEDS, SHARES, read, summary
 from cimg.scene import ROLES
+from cimg.study import write_results
 
 TINY = Settings(scenes=60, share=0.5, steps=12, alone=4, batch=4)
 
@@ -152,16 +153,8 @@ def test_a_run_comes_out_as_shipped():
     assert again == pytest.approx(run["supervised"], abs=0.05)
 
 
-def test_interval():
-    assert interval([0.5, 0.5, 0.5]) == (0.5, 0)
-    mean, half = interval([0.4, 0.5, 0.6])
-    assert mean == pytest.approx(0.5) and half == pytest.approx(4.303 * 0.1 / 3**0.5)
-    with pytest.raises(ValueError, match="3 seeds, found 2"):
-        interval([0.1, 0.2])
-
-
 def test_no_file_is_no_results(tmp_path):
     path = tmp_path / "sub" / "none.json"
     assert read(path)["runs"] == []
-    write({"runs": [1]}, path)
-    assert read(path) == {"runs": [1]}
+    write_results(path, {"runs": [1]})
+    assert read(path)["runs"] == [1] and read(path)["tuning"] == []

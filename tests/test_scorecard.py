@@ -5,12 +5,10 @@ import sys
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cimg import score, scorecard
 from cimg.data import draw_evenly
-from cimg.scorecard import card, image_in, leak, line, probe, wilson
+from cimg.scorecard import card, image_in, leak, line, probe
 from cimg.train import load, settings_of_shipped
 from cimg.world import World
 
@@ -20,18 +18,6 @@ DUEL = World.load("duel")
 @pytest.fixture(scope="module")
 def shipped():
     return load("duel")
-
-
-@given(st.integers(0, 500), st.integers(1, 500))
-def test_an_interval_is_where_the_score_test_does_not_reject(k, n):
-    """Its ends solve (share - p)^2 = z^2 p (1 - p) / n."""
-    k = min(k, n)
-    share = k / n
-    low, high = wilson(share, n)
-    assert 0 <= low <= share + 1e-12 and share - 1e-12 <= high <= 1
-    for p in (low, high):
-        if 1e-9 < p < 1 - 1e-9:
-            assert (share - p) ** 2 == pytest.approx(1.959964**2 * p * (1 - p) / n, rel=1e-6)
 
 
 def test_a_probe_finds_what_is_there_and_nothing_where_nothing_is():

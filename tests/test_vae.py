@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from pyro import poutine
 
-from cimg.conditional import PART, check_scenes, parts, rows
+from cimg.conditional import PART, parts, rows
 from cimg.data import draw, draw_evenly
-from cimg.scene import FOOT, HALF, HEIGHT, TOP, WIDTH, SceneError, render, stage
+from cimg.scene import FOOT, HALF, HEIGHT, TOP, WIDTH, SceneError, check_scenes, render, stage
 from cimg.sprites import POSES
 from cimg.step import loss
 from cimg.vae import BLOCKS, CausalVAE

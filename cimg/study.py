@@ -1,0 +1,81 @@
+"""What the course's comparisons share: intervals, and results that are kept while they are made."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from cimg.files import write_file
+from cimg.tables import short
+
+FOLDER = Path(__file__).parent / "results"
+STUDENT = 4.302653  # 97.5 % quantile of Student's t with two degrees of freedom: three seeds
+NORMAL = 1.959964  # the same of the normal distribution
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Mean over three training seeds, and half the width of its 95 % interval by Student's t.
+
+    Raises:
+        ValueError: not three numbers.
+    """
+    if len(values) != 3:
+        raise ValueError(f"expected the values of three seeds, found {len(values)}")
+    return fmean(values), STUDENT * stdev(values) / math.sqrt(3)
+
+
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """95 % interval of a share seen in n draws (Wilson 1927)."""
+    z = NORMAL
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """Results that `write_results` kept; empty if there is no file yet.
+
+    Raises:
+        ValueError: the file isn't JSON.
+    """
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def write_results(path: Path, results: Mapping[str, Any], digits: int | None = None) -> None:
+    """Keep results as JSON, whole or not at all, its numbers rounded to so many decimals if given.
+
+    Raises:
+        OSError: the file can't be written; what was there before is left alone.
+    """
+    text = json.dumps(results)
+    kept = json.loads(text, parse_float=lambda x: round(float(x), digits)) if digits else results
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, f"{json.dumps(kept, indent=1)}\n".encode())
+
+
+def check_settings(settings: Any, limits: Mapping[str, tuple], usual: tuple[float, float]) -> None:
+    """Is each setting of a run (a dataclass) of its default's type, and within its limits?
+
+    Args:
+        limits: for numbers the least and the most; for texts all that may be said.
+        usual: limits of the numbers that aren't named.
+
+    Raises:
+        ValueError: a setting of another type, or out of its range; the first of them is named.
+    """
+    for field in fields(settings):
+        value, default = getattr(settings, field.name), field.default
+        allowed = limits.get(field.name, usual)
+        if isinstance(default, str):
+            good, what = value in allowed, f"one of {', '.join(allowed)}"
+        else:
+            kind = int if isinstance(default, int) else int | float
+            good = isinstance(value, kind) and not isinstance(value, bool)
+            good = good and allowed[0] <= value <= allowed[1]
+            number = "a whole number" if kind is int else "a number"
+            what = f"{number} from {allowed[0]} to {allowed[1]}"
+        if not good:
+            raise ValueError(f"setting '{field.name}': expected {what}, found {short(value)}")
