@@ -16,9 +16,10 @@ from cimg.data import labels_of
 from cimg.query import probability
 from cimg.scene import HALF, ROLES, SceneError, stage, unflatten
 
-UNEXPLAINED = 0.04  # share of a picture's pixels that its best explanation may get wrong
+UNEXPLAINED = 0.02  # share of a picture's pixels that its best explanation may get wrong
 CLEAR = 20  # wrong pixels up to which no second explanation is looked for: figures differ in 85
 SPOILT = 0.02  # assumed share of pixels that show any colour whatever: a wrong one costs 7 nats
+DOUBTFUL = 0.01  # doubt about the labels that has to be told
 RARE = 1e-3  # explanations less probable than that are left out
 
 
@@ -44,20 +45,24 @@ class Explanations:
         return max(0.0, 1.0 - float(self.probability[0]))
 
 
-def explain(model: ConditionalVAE, scene: Tensor) -> Explanations:
+def explain(model: ConditionalVAE, scene: Tensor, most: float = UNEXPLAINED) -> Explanations:
     """What one scene ``uint8 [HEIGHT, WIDTH]`` shows, according to the model.
 
     P(labels | scene) is proportional to P(labels), of the world left alone, times the likelihood of
     the pixels: the model's picture, of which each pixel is spoilt with probability `SPOILT`.
 
+    Args:
+        most: share of the pixels that the best explanation may get wrong, from 0 to 1.
+
     Raises:
-        SceneError: no labels explain the picture but for `UNEXPLAINED` of its pixels.
+        SceneError: no labels explain that many of the pixels; the error says by how many, and
+            names explanations that are about as good.
     """
     best = {name: probs.argmax(1) for name, probs in model.read(scene[None]).items()}
     found = weigh(model, scene, best, torch.ones(1, dtype=torch.float64))
     if int(found.wrong[0]) > CLEAR:
         found = weigh(model, scene, *likely(model, scene))
-    check_explained(int(found.wrong.min()) / scene.numel())
+    check_explained(found, scene, most)
     return found
 
 
@@ -114,10 +119,24 @@ def rows_of(values: dict[str, tuple[str, ...]]) -> list[dict[str, int]]:
     return [{name: int(x[i]) for name, x in combos.items()} for i in range(n)]
 
 
-def check_explained(wrong: float) -> None:
+def check_explained(found: Explanations, scene: Tensor, most: float = UNEXPLAINED) -> None:
     """Raise SceneError if the best explanation gets too large a share of the pixels wrong."""
-    if wrong > UNEXPLAINED:
+    wrong = int(found.wrong.min()) / scene.numel()
+    if wrong > most:
+        others = f"; {in_words(found)}" if found.doubt > DOUBTFUL else ""
         raise SceneError(
             f"the model can't explain this picture: its best explanation gets {wrong:.0%} of the "
-            f"pixels wrong (at most {UNEXPLAINED:.0%} allowed); is it a scene of this world?"
+            f"pixels wrong (at most {most:.0%} allowed){others}; is it a scene of this world?"
         )
+
+
+def in_words(found: Explanations) -> str:
+    """How many explanations there are, and in what the two best differ."""
+    values = {k: stage().variables[k] for k in found.labels}
+    one, other = ({k: values[k][int(x[i])] for k, x in found.labels.items()} for i in (0, 1))
+    differ = [f"{k} {one[k]} or {other[k]}" for k in one if one[k] != other[k]]
+    p = found.probability
+    return (
+        f"it can be explained in {len(p)} ways, the best of probability {float(p[0]):.2f}, "
+        f"the next {float(p[1]):.2f}: {', '.join(differ)}"
+    )

@@ -1,8 +1,10 @@
 """Questions whose answer is a picture: seeing, doing, imagining.
 
-see(model, {"action": "attack"}, n=4)       # pictures in which an attack was seen
-do(model, {"action": "attack"}, n=4)        # pictures of a world in which every actor attacks
-imagine(model, scene, {"action": "attack"}) # this very picture, had the action been an attack
+    see(model, {"action": "attack"}, n=4)       # pictures in which an attack was seen
+    do(model, {"action": "attack"}, n=4)        # pictures of a world in which every actor attacks
+    imagine(model, scene, {"action": "attack"}) # this very picture, had the action been an attack
+
+Labels come from the world's tables, by exact inference; only the drawing is learnt.
 """
 
 from collections.abc import Mapping
@@ -12,14 +14,21 @@ from warnings import warn
 import torch
 from torch import Tensor
 
-from cimg.conditional import ConditionalVAE, check_scenes
+from cimg.conditional import ConditionalVAE
 from cimg.counterfactual import twin_samples
-from cimg.doubt import Explanations, check_explained, explain, weigh
+from cimg.doubt import (
+    DOUBTFUL,
+    UNEXPLAINED,
+    Explanations,
+    check_explained,
+    explain,
+    in_words,
+    weigh,
+)
 from cimg.query import sample_posterior
-from cimg.scene import HEIGHT, WIDTH, SceneError, describe, whole_number
+from cimg.scene import HEIGHT, WIDTH, SceneError, check_scenes, describe, whole_number
 
 Values = Mapping[str, str | int]
-DOUBTFUL = 0.01  # doubt about the labels from which on a warning is given
 
 
 class DoubtfulScene(UserWarning):
@@ -34,11 +43,13 @@ class Answer:
         scenes: ``uint8 [n, HEIGHT, WIDTH]``.
         values: the world's variables, hidden ones included, behind each: ``{name: int64 [n]}``.
         doubt: of `imagine`: probability that the scene's labels are others than those read.
+        unexplained: of `imagine`: share of the scene's pixels that the labels read don't explain.
     """
 
     scenes: Tensor
     values: dict[str, Tensor]
     doubt: float = 0.0
+    unexplained: float = 0.0
 
 
 def see(model: ConditionalVAE, given: Values | None = None, n: int = 1, seed: int = 0) -> Answer:
@@ -51,11 +62,7 @@ def see(model: ConditionalVAE, given: Values | None = None, n: int = 1, seed: in
 
 
 def do(
-    model: ConditionalVAE,
-    do: Values,
-    n: int = 1,
-    seed: int = 0,
-    given: Values | None = None,
+    model: ConditionalVAE, do: Values, n: int = 1, seed: int = 0, given: Values | None = None
 ) -> Answer:
     """Draw pictures of P(scene | given; do(...)): what one sees where this is done.
 
@@ -77,6 +84,7 @@ def imagine(
     labels: Values | None = None,
     coupling: str | Mapping[str, str] = "gumbel",
     seed: int = 0,
+    unexplained: float = UNEXPLAINED,
 ) -> Answer:
     """Draw this very picture, had things been otherwise: abduct, act, predict.
 
@@ -93,6 +101,8 @@ def imagine(
     Args:
         scene: one picture, ``uint8 [HEIGHT, WIDTH]``.
         labels: all labels, by name, if they are known; otherwise (None) they are read.
+        unexplained: share of the pixels that the best explanation may get wrong. What it gets
+            wrong is missing from the answers, whose ``unexplained`` says how much it is.
 
     Raises:
         SceneError: not a picture of the right kind, or one that the model can't explain.
@@ -102,9 +112,12 @@ def imagine(
         found = describe(scene)
         raise SceneError(f"imagine takes one scene, uint8 [{HEIGHT}, {WIDTH}], found {found}")
     check_scenes(scene[None])
-    found = explain(model, scene) if labels is None else known(model, scene, labels)
+    if labels is None:
+        found = explain(model, scene, unexplained)
+    else:
+        found = known(model, scene, labels, unexplained)
     if found.doubt > DOUBTFUL:
-        warn(in_doubt(model, found), DoubtfulScene, stacklevel=2)
+        warn(f"of this scene: {in_words(found)}", DoubtfulScene, stacklevel=2)
     facts = [{k: int(x[i]) for k, x in found.labels.items()} for i in range(len(found.z))]
     beyond = model.world.encode(labels or {})  # hidden variables may be known as well
     shares = torch.bincount(divide(found.probability, n, seed), minlength=len(facts)).tolist()
@@ -116,15 +129,15 @@ def imagine(
             answers.append((pictures, values))
     scenes = torch.cat([pictures for pictures, _ in answers])
     together = {k: torch.cat([values[k] for _, values in answers]) for k in answers[0][1]}
-    return Answer(scenes, together, found.doubt)
+    return Answer(scenes, together, found.doubt, int(found.wrong[0]) / scene.numel())
 
 
-def known(model: ConditionalVAE, scene: Tensor, labels: Values) -> Explanations:
+def known(model: ConditionalVAE, scene: Tensor, labels: Values, most: float) -> Explanations:
     """Labels that are given are the one explanation, if they explain the scene at all."""
     codes = model.world.encode(labels)
     facts = {name: torch.tensor([code]) for name, code in codes.items()}
     found = weigh(model, scene, facts, torch.ones(1, dtype=torch.float64))
-    check_explained(int(found.wrong[0]) / scene.numel())
+    check_explained(found, scene, most)
     return found
 
 
@@ -135,19 +148,6 @@ def divide(p: Tensor, n: int, seed: int) -> Tensor:
         return torch.zeros(n, dtype=torch.int64)
     generator = torch.Generator().manual_seed(seed % 2**64)
     return torch.multinomial(p, n, replacement=True, generator=generator)
-
-
-def in_doubt(model: ConditionalVAE, found: Explanations) -> str:
-    """The doubt in words: in what the two best explanations differ, and how probable they are."""
-    one, other = (
-        model.world.describe({k: x[i : i + 1] for k, x in found.labels.items()}) for i in (0, 1)
-    )
-    differ = [f"{k} {one[k]} or {other[k]}" for k in one if one[k] != other[k]]
-    p = found.probability
-    return (
-        f"the scene can be explained in {len(p)} ways, the best of probability {float(p[0]):.2f}, "
-        f"the next {float(p[1]):.2f}: {', '.join(differ)}"
-    )
 
 
 def read_labels(model: ConditionalVAE, scene: Tensor) -> dict[str, int]:
