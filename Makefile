@@ -25,7 +25,7 @@ ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab explorer test notebooks weights score sprites bench doctor clean \
+.PHONY: help lab explorer test notebooks weights studies score sprites bench doctor clean \
 	fuzz test-elsewhere test-latest wheel links audit
 .DEFAULT_GOAL := help
 
@@ -39,6 +39,7 @@ help:
 	@echo "make docs       build the course as pages to read, with a search, in build/site"
 	@echo "make sprites    draw the sprite sheets anew"
 	@echo "make weights    train the shipped models anew"
+	@echo "make studies    run the comparisons of notebooks 08, 10 and 11 again"
 	@echo "make score      how far from the truth the shipped models are; build/score.json"
 	@echo "make bench      measure speed and memory; a table, and build/bench.json"
 	@echo "make clean      remove what was built (.venv stays)"
@@ -71,9 +72,17 @@ docs: $(STAMP)
 	@$(PY) -m docs.site $(ARGS)
 
 weights: $(STAMP)
-	@echo "Training the models of duel and arena, five to eight minutes each"
+	@echo "Training duel, arena, and the reader of damaged scenes: five to ten minutes each"
 	@$(PY) -m cimg.train duel --steps 8000 $(ARGS)
 	@$(PY) -m cimg.train arena --steps 5000 $(ARGS)
+	@$(PY) -m cimg.reader
+
+# The heavier runs behind notebooks 08, 10 and 11: what is in the results already isn't run again.
+studies: $(STAMP)
+	@echo "Training what the course compares: an hour and a half on one core, if nothing is there yet"
+	@$(PY) -m cimg.decoders
+	@$(PY) -m cimg.gan_score
+	@$(PY) -m cimg.label_runs
 
 score: $(STAMP)
 	@echo "Scoring the shipped models against the renderer's truth"

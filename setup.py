@@ -11,7 +11,11 @@ COURSE = (
     "LICENSE",
     "notebooks/**/*.ipynb",
     "notebooks/*.png",
+    "notebooks/source/*",
     "sprites/*",
+    "docs/*.md",
+    "docs/guide/*.md",
+    "docs/template.*",
 )
 
 

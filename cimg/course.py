@@ -18,8 +18,25 @@ from cimg.files import write_file
 HERE = Path(__file__).resolve().parent
 PACKED = HERE / "_course"  # there if cimg was installed from a wheel
 SOURCE = PACKED if PACKED.is_dir() else HERE.parent
-PARTS = ("*.md", "LICENSE", "notebooks/**/*.ipynb", "notebooks/*.png", "sprites/*")
-PACKAGE = ("*.py", "*.json", "worlds/*.json", "weights/*.json", "weights/*.safetensors")
+PARTS = (
+    "*.md",
+    "LICENSE",
+    "notebooks/**/*.ipynb",
+    "notebooks/*.png",
+    "notebooks/source/*",
+    "sprites/*",
+    "docs/*.md",
+    "docs/guide/*.md",
+    "docs/template.*",
+)
+PACKAGE = (
+    "*.py",
+    "*.json",
+    "worlds/*.json",
+    "results/*.json",
+    "weights/*.json",
+    "weights/*.safetensors",
+)
 
 
 class CourseError(ValueError):

@@ -9,6 +9,7 @@ again where it was killed, and the way to disk and back.
 import argparse
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from statistics import fmean
@@ -21,28 +22,15 @@ from cimg import checkpoint
 from cimg.checkpoint import CheckpointError
 from cimg.conditional import ConditionalVAE
 from cimg.data import Batches, held_out
-from cimg.plain import PlainVAE
-from cimg.step import Settings, advance, loss, optimisers, schedule
+from cimg.step import MODELS, Settings, advance, loss, optimisers, schedule
 from cimg.tables import whole
-from cimg.vae import CausalVAE
 from cimg.world import World, WorldError
 
-__all__ = [
-    "Settings",
-    "advance",
-    "load",
-    "loss",
-    "optimisers",
-    "save",
-    "schedule",
-    "train",
-]
+__all__ = ["Settings", "advance", "load", "loss", "optimisers", "save", "schedule", "train"]
 
 FORMAT = 2  # of the description that is kept with the weights
 STYLES_KEPT = 2048  # scenes whose q(z | ...) is kept with the weights, see `sample_style`
 Report = Callable[[int, dict[str, float]], None]
-
-MODELS = {"causal": CausalVAE, "plain": PlainVAE}
 
 # ── A run ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -112,11 +100,7 @@ def finish(model: ConditionalVAE, settings: Settings, batches: Batches) -> None:
 
 def description(model: ConditionalVAE, settings: Settings) -> dict:
     world = model.world
-    about = {
-        "format": FORMAT,
-        "world": world.name,
-        "drawn": checkpoint.fingerprint(world),
-    }
+    about = {"format": FORMAT, "world": world.name, "drawn": checkpoint.fingerprint(world)}
     return about | {"settings": asdict(settings)}
 
 
@@ -138,7 +122,7 @@ def load(name: str | Path = "duel", world: World | None = None) -> ConditionalVA
     shipped = isinstance(name, str) and not name.endswith(".safetensors")
     path = checkpoint.FOLDER / f"{name}.safetensors" if shipped else Path(name)
     if shipped and not path.is_file():
-        there = ", ".join(sorted(p.stem for p in checkpoint.FOLDER.glob("*.safetensors"))) or "none"
+        there = ", ".join(shipped_models()) or "none"
         raise CheckpointError(f"no weights named '{name}' are shipped; there are: {there}")
     tensors, about = checkpoint.read(path)
     settings = settings_of(about, path)
@@ -151,6 +135,16 @@ def load(name: str | Path = "duel", world: World | None = None) -> ConditionalVA
     model = MODELS[settings.model](world, settings.hidden)
     checkpoint.fit(model, tensors, path)
     return model.eval().requires_grad_(False)
+
+
+def shipped_models() -> list[str]:
+    """Names of the picture models that come with cimg; other weights lie beside theirs."""
+    found = []
+    for path in sorted(checkpoint.FOLDER.glob("*.safetensors")):
+        with suppress(CheckpointError):
+            settings_of(checkpoint.read(path)[1], path)
+            found.append(path.stem)
+    return found
 
 
 def settings_of_shipped(name: str) -> Settings:

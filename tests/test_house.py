@@ -26,6 +26,7 @@ MOST_LINES = 275  # of a module: "about 250 lines or fewer"
 ORDER = [
     {"files"},
     {"world", "tables", "worldfile", "draw", "bif", "interop"},
+    {"study"},
     {"query", "question", "contract", "eliminate", "separation", "weighting", "pyro_query"},
     {"counterfactual", "coupling", "bounds"},
     {"sprites"},
@@ -254,6 +255,7 @@ esac
 
 @needs_make
 @pytest.mark.parametrize("target", ["lab", "test", "notebooks", "weights", "bench", "doctor",
+                                    "explorer", "slides", "docs", "score", "studies",
                                     "fuzz", "test-elsewhere", "wheel", "links"])  # fmt: skip
 def test_each_command_sets_up_once_and_then_just_runs(house, target):
     ran, asked = house.make(target)
@@ -316,10 +318,23 @@ def test_an_old_python_is_refused_by_name(house):
     assert not (house.folder / ".venv").exists()
 
 
+MORE = ("explorer", "slides", "docs", "score", "studies")
+
+
 @needs_make
 def test_help_is_the_default_and_lists_the_commands():
     said = make(ROOT).stdout
-    for command in ("lab", "doctor", "test", "notebooks", "sprites", "weights", "bench", "clean"):
+    for command in (
+        "lab",
+        "doctor",
+        "test",
+        "notebooks",
+        "sprites",
+        "weights",
+        "bench",
+        "clean",
+        *MORE,
+    ):
         assert f"make {command} " in said
 
 

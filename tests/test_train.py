@@ -22,7 +22,16 @@ from cimg.checkpoint import CheckpointError
 from cimg.data import Batches, draw, held_out, labels_of
 from cimg.scene import SceneError
 from cimg.step import Settings, advance, loss, optimisers, schedule
-from cimg.train import FORMAT, STYLES_KEPT, description, load, save, settings_of, train
+from cimg.train import (
+    FORMAT,
+    STYLES_KEPT,
+    description,
+    load,
+    save,
+    settings_of,
+    shipped_models,
+    train,
+)
 from cimg.vae import CausalVAE
 from cimg.world import World
 
@@ -443,6 +452,7 @@ def test_names_that_are_shipped_are_listed(monkeypatch, tmp_path, whole):
         load("duel")
     for name in ("mine", "duel"):
         (tmp_path / f"{name}.safetensors").write_bytes(whole[0].read_bytes())
+    (tmp_path / "broken.safetensors").write_bytes(b"weights of something else")
     assert same(load().state_dict(), whole[1])
     with pytest.raises(CheckpointError, match="no weights named 'chess' .* there are: duel, mine$"):
         load("chess")
@@ -489,6 +499,15 @@ def test_the_state_of_a_run_is_no_model(whole, tmp_path):
     state = broken_off(tmp_path / "w.safetensors", after=2, every=1)
     with pytest.raises(CheckpointError, match="doesn't belong to this model|is missing"):
         load(state)
+
+
+def test_readers_and_gans_are_no_picture_models():
+    """Their weights are shipped in the same folder."""
+    assert {p.stem for p in checkpoint.FOLDER.glob("*.safetensors")} > {"duel", "arena", "reader"}
+    assert shipped_models() == ["arena", "duel"]
+    for name in ("reader", "gan-arena-all"):
+        with pytest.raises(CheckpointError, match=f"{name}.safetensors: "):
+            load(name)
 
 
 def test_a_world_of_ones_own_has_to_be_passed(tmp_path):
