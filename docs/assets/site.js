@@ -3,11 +3,11 @@
 (() => {
   const up = document.body.dataset.up, input = document.getElementById("search"), found = document.getElementById("found");
   const MOST = 20;
-  let entries = null;
+  let entries = [], loading = null;
 
+  // The index comes once, with the first look at the search, however fast someone types.
   function load() {
-    if (entries) return Promise.resolve();
-    return new Promise((done) => {
+    return loading ??= new Promise((done) => {
       const script = document.createElement("script");
       script.src = `${up}/search-index.js`;
       script.onload = () => {
@@ -49,10 +49,10 @@
   }
 
   async function search() {
+    await load();  // what is typed meanwhile is searched for as well
     const words = input.value.toLowerCase().split(/[^\p{L}\p{N}_.]+/u).filter(Boolean);
     found.hidden = !words.length;
     if (!words.length) return;
-    await load();
     const hits = entries.map((entry) => [score(entry, words), entry]).filter(([points]) => points).sort((a, b) => b[0] - a[0]);
     const count = document.createElement("p");
     count.textContent = hits.length ? `${hits.length} section${hits.length > 1 ? "s" : ""}` : "Nothing found. Try fewer words, or the beginning of one.";
