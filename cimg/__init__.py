@@ -20,6 +20,7 @@ _HOME = {
     "twin_samples": "counterfactual",
     "probability_had": "counterfactual",
     "render": "scene",
+    "add_sprites": "scene",
     "save_png": "scene",
     "to_rgb": "scene",
     "CausalVAE": "vae",

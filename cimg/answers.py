@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from cimg.scene import HEIGHT, WIDTH
+from cimg.tables import short
 
 RUNGS = {"seeing": ("see", 1), "doing": ("do", 2), "imagining": ("imagine", 3)}
 TRUTH = {"yes": ("true", True, 1), "no": ("false", False, 0)}
@@ -28,6 +29,10 @@ class Unclear(Exception):
     """An answer that can't be read: what was expected, and what was found."""
 
 
+class Broken(Unclear):
+    """A function that stopped with an error; a try as good as any other."""
+
+
 class Hint(NamedTuple):
     """Which mistake was made, by its name in ``hints.json``, and what fills the hint's braces."""
 
@@ -37,6 +42,7 @@ class Hint(NamedTuple):
 
 Judge = Callable[..., str | Hint | None]
 JUDGES: dict[str, Judge] = {}
+MOST = 2**24  # numbers of an answer: a few may claim to be billions (`Tensor.expand`)
 
 
 def exercise(number: str) -> Callable[[Judge], Judge]:
@@ -74,12 +80,19 @@ def describe(answer: Any) -> str:
     """What an answer is, in a few words."""
     kind = type(answer).__name__
     if isinstance(answer, str | int | float):
-        return f"{answer!r:.40}"
+        return short(answer)[:40]
     if isinstance(answer, Tensor | np.ndarray):
         return f"a {kind} of shape {list(answer.shape)}"
     if isinstance(answer, Sequence | Mapping | set | frozenset):
         return f"a {kind} of length {len(answer)}"
     return "a function" if callable(answer) else f"something of type {kind}"
+
+
+def size(answer: Any) -> int:
+    """How many entries an array or tensor has; 0 for anything else."""
+    if isinstance(answer, Tensor):
+        return answer.numel()
+    return answer.size if isinstance(answer, np.ndarray | np.generic) else 0
 
 
 def closed(answer: Any) -> Any:
@@ -98,7 +111,7 @@ def numbers(answer: Any, shape: Sequence[int | None] = (), what: str = "one numb
     if isinstance(found, str):
         found = found.replace(",", "").replace("_", "").rstrip(" %")
     try:
-        if isinstance(found, bool | np.bool_ | Mapping | set):
+        if isinstance(found, bool | np.bool_ | Mapping | set) or size(found) > MOST:
             raise TypeError
         if isinstance(found, Tensor) and not found.is_complex():
             found = found.detach().cpu().double().numpy()
@@ -131,9 +144,8 @@ def choice(answer: Any, options: Mapping[str, Iterable] | Sequence[str]) -> str:
     more behind it ("b: in the satyr")."""
     found, others = closed(answer), dict.fromkeys(options, ())
     others |= options if isinstance(options, Mapping) else {}
-    if isinstance(found, Tensor | np.ndarray | np.generic) and len(found.shape or (1,)) == 1:
-        found = found.tolist()
-        found = found[0] if isinstance(found, list) and len(found) == 1 else found
+    if size(found) == 1 and len(found.shape) < 2:
+        found = found.item()
     forms = {str(form).lower(): name for name, more in others.items() for form in (name, *more)}
     if isinstance(found, float) and found.is_integer():
         found = int(found)
@@ -143,19 +155,25 @@ def choice(answer: Any, options: Mapping[str, Iterable] | Sequence[str]) -> str:
         for form in (text, letter and letter[1]):
             if form in forms:
                 return forms[form]
-    listed = ", ".join(map(repr, others))
+    short_forms = {k: [f for f in more if not isinstance(f, str)][:1] for k, more in others.items()}
+    listed = ", ".join(
+        f"'{name}'" + "".join(f" ({f})" for f in short_forms[name]) for name in others
+    )
     raise Unclear(f"expected one of {listed}; found {describe(answer)}")
 
 
 def fields(answer: Any, keys: Sequence[str]) -> dict[str, Any]:
     """One entry for each key: from a dict in any order, or from a list in this one. None open."""
     found = closed(answer)
-    if isinstance(found, Tensor | np.ndarray) and found.ndim == 1:
+    if isinstance(found, Tensor | np.ndarray) and found.ndim == 1 and size(found) == len(keys):
         found = list(found)
-    if isinstance(found, Sequence) and not isinstance(found, str) and len(found) == len(keys):
+    if isinstance(found, Sequence) and not isinstance(found, str):
+        if len(found) != len(keys):
+            raise Unclear(f"expected {len(keys)} answers, {', '.join(keys)}; found {len(found)}")
         found = dict(zip(keys, found, strict=True))
     if not isinstance(found, Mapping):
         raise Unclear(f"expected a dict with {', '.join(keys)}; found {describe(answer)}")
+    found = {str(k) if isinstance(k, int) else k: x for k, x in found.items()}
     if odd := [key for key in found if key not in keys]:
         raise Unclear(f"there is no {describe(odd[0])} in this exercise, only {', '.join(keys)}")
     waiting = [key for key in keys if is_open(found.get(key))]
@@ -200,7 +218,7 @@ def rows_of(answer: Any, wanted: Iterable[str], rows: int | None = None) -> dict
 
 
 def call(function: Any, *arguments: Any, none: bool = False) -> Any:
-    """What the learner's function returns, None too if that may be; Unclear if it breaks down."""
+    """What the learner's function returns, None too if that may be; Broken if it breaks down."""
     if not callable(closed(function)):
         raise Unclear(
             f"expected the function itself, by its name alone; found {describe(function)}"
@@ -210,7 +228,7 @@ def call(function: Any, *arguments: Any, none: bool = False) -> Any:
         returned = function(*arguments)
     except (Exception, SystemExit) as error:  # noqa: BLE001
         said = (str(error).strip().splitlines() or ["no message"])[0]
-        raise Unclear(f"{name} stopped with {type(error).__name__}: {said:.90}") from None
+        raise Broken(f"{name} stopped with {type(error).__name__}: {said:.90}") from None
     return None if none and returned is None else closed(returned)
 
 

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from cimg.scene import stage, stage_of
 from cimg.tables import short
 from cimg.world import World
 
@@ -33,6 +34,16 @@ def fingerprint(world: World) -> str:
     """Digest of what the drawing half depends on: names and values of the visible variables."""
     drawn = [[name, list(world.variables[name].values)] for name in world.visible]
     return hashlib.sha256(json.dumps(drawn).encode()).hexdigest()[:16]
+
+
+def other_pictures(about: Mapping[str, Any], world: World) -> bool:
+    """Was it trained on other sheets than the world's characters have now? Weights that don't say
+    so, as those that come with cimg, are of the course's own sheets.
+
+    Raises:
+        SceneError: a sheet that isn't there.
+    """
+    return about.get("pictures", stage().digest) != stage_of(world).digest
 
 
 def check_place(path: Path) -> None:
@@ -119,20 +130,20 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def fit(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Put tensors into a module that they were made for. Half precision, in which weights are kept,
-    becomes what the module has. Buffers may come in any length, if all in the same.
+    becomes what the module has. Buffers that are empty may come in any length, all in the same.
 
     Raises:
         CheckpointError: a tensor is missing, left over, of another shape or type, or has an entry
             that is no finite number. The module is as it was.
     """
-    want, buffers = module.state_dict(), dict(module.named_buffers())
+    want, buffers = module.state_dict(), {k for k, x in module.named_buffers() if not x.numel()}
     tensors = {name: x.float() if x.dtype == torch.half else x for name, x in tensors.items()}
     for name in sorted(want.keys() | tensors.keys()):
         if name not in want or name not in tensors:
             which = "is missing" if name in want else "doesn't belong to this model"
             raise CheckpointError(f"{path}: tensor '{name}' {which}")
         check_tensor(tensors[name], want[name], name in buffers, f"{path}: tensor '{name}'")
-    lengths = {name: len(tensors[name]) for name in buffers if tensors[name].dim() > 1}
+    lengths = {name: len(tensors[name]) for name in sorted(buffers)}
     if len(set(lengths.values())) > 1:
         raise CheckpointError(f"{path}: expected tensors of one length, found {lengths}")
     for name in buffers:

@@ -17,7 +17,7 @@ import torch
 from pyro import poutine
 from torch import Tensor, nn
 
-from cimg.scene import SceneError, check_scenes, describe, whole_number
+from cimg.scene import SceneError, Stage, check_scenes, describe, stage_of, whole_number
 from cimg.world import World
 
 START = -5.0  # log-variance of q(z | ...) before training: little noise, so that z gets used
@@ -40,6 +40,11 @@ class ConditionalVAE(nn.Module):
         self.world, self.blocks = world, blocks
         self.register_buffer("seen_loc", torch.zeros(0, sum(blocks)))
         self.register_buffer("seen_scale", torch.zeros(0, sum(blocks)))
+
+    @property
+    def stage(self) -> Stage:
+        """What draws true pictures of the model's world."""
+        return stage_of(self.world)
 
     # ── To be filled in ─────────────────────────────────────────────────────────────────────────
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from cimg.codes import SceneError, check_range, describe, whole_number
-from cimg.scene import HEIGHT, WIDTH, check_scenes, stage
+from cimg.scene import HEIGHT, WIDTH, check_scenes, palette
 
 WIDE, TALL = 20, 28  # pixels of the stone
 STRIDE = 2  # columns from one possible place of the stone to the next
@@ -26,7 +26,7 @@ PLACES = tuple(range(0, WIDTH - WIDE + 1, STRIDE))  # its first column, all equa
 def menhir() -> tuple[Tensor, Tensor]:
     """The standing stone: its colours, ``uint8 [TALL, WIDE]``, and where it is solid, ``bool``."""
     dark, grey, light, line = map(
-        stage().palette.names.index, ("stone_dark", "stone", "stone_light", "outline")
+        palette().names.index, ("stone_dark", "stone", "stone_light", "outline")
     )
     colours = torch.full((TALL, WIDE), grey, dtype=torch.uint8)
     solid = torch.zeros(TALL, WIDE, dtype=torch.bool)
@@ -102,7 +102,7 @@ def put_noise(scenes: Tensor, share: float | Tensor, seed: int = 0) -> Tensor:
     raw = np.random.PCG64(seed).random_raw(scenes.numel()).reshape(scenes.shape)
     limit = np.floor(share.numpy() * 2.0**32).astype(np.uint64)[:, None, None]
     hit = torch.from_numpy((raw & np.uint64(2**32 - 1)) < limit)
-    colours = (raw >> np.uint64(32)) % np.uint64(len(stage().palette.names))
+    colours = (raw >> np.uint64(32)) % np.uint64(len(palette().names))
     return torch.where(hit, torch.from_numpy(colours.astype(np.uint8)), scenes)
 
 

@@ -1,8 +1,8 @@
 """Scenes to learn from: drawn from a world on the fly, the same for a seed on every machine."""
 
 import csv
+import io
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from itertools import count
 from math import prod
 from pathlib import Path
@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from cimg.files import write_file
 from cimg.scene import (
     SceneError,
+    Stage,
     check_world,
     describe,
-    render,
     sample_uniform,
     save_png,
     style_of,
@@ -70,14 +71,18 @@ def draw(
         SceneError: a world that can't be drawn.
         WorldError: a bad n or seed, unknown names or values.
     """
-    check_world(world)
+    stage = check_world(world)
     ours, others = seeds(seed, 0)
     values = world.sample(n, ours, do) | sample_uniform(style_of(world), n, others)
-    return render(values), values
+    return stage.render(values), values
 
 
 def draw_evenly(
-    world: World, n: int, seed: int = 0, keep: Tensor | None = None
+    world: World,
+    n: int,
+    seed: int = 0,
+    keep: Tensor | None = None,
+    stage: Stage | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """``n`` scenes with every combination of labels equally often, whatever the world's tables.
 
@@ -86,6 +91,7 @@ def draw_evenly(
 
     Args:
         keep: combinations to draw from, ``bool [combinations]`` (see `held_out`), or all.
+        stage: the world's, where it is known already.
 
     Returns:
         Scenes ``uint8 [n, H, W]`` and values of labels and style (no hidden variables).
@@ -94,7 +100,7 @@ def draw_evenly(
         SceneError: a world that can't be drawn.
         WorldError: a bad n or seed, a ``keep`` of another kind or with nothing in it.
     """
-    check_world(world)
+    stage = stage or check_world(world)
     n, every = whole(n, "n"), combinations(world)
     keep = torch.ones(every, dtype=torch.bool) if keep is None else keep
     if not isinstance(keep, Tensor) or keep.dtype != torch.bool or keep.shape != (every,):
@@ -105,8 +111,8 @@ def draw_evenly(
     ours, others = seeds(seed, 1)
     pick = np.random.PCG64(ours).random_raw(n) % np.uint64(len(pool))
     labels = unflatten(labels_of(world), pool[torch.from_numpy(pick.astype(np.int64))])
-    values = labels | sample_uniform(style_of(world), n, others)
-    return render(values), values
+    values = labels | sample_uniform(style_of(world, stage), n, others)
+    return stage.render(values), values
 
 
 class Batches(IterableDataset):
@@ -114,16 +120,19 @@ class Batches(IterableDataset):
     that was interrupted goes on with the very batches that it would have had.
 
     It is a dataset of whole batches: ``DataLoader(batches, batch_size=None)``, with any number of
-    workers, gives them in order. `keep` is that of `draw_evenly`.
+    workers, gives them in order. `keep` is that of `draw_evenly`; raises SceneError for a world
+    that can't be drawn.
     """
 
     def __init__(self, world: World, size: int, seed: int = 0, keep: Tensor | None = None):
         super().__init__()
         self.world, self.size, self.keep = world, whole(size, "size", 1), keep
+        self.stage = check_world(world)  # travels along to workers, which don't know added sprites
         self.seed = whole(seed, "seed")
 
     def __getitem__(self, i: int) -> tuple[Tensor, dict[str, Tensor]]:
-        return draw_evenly(self.world, self.size, *seeds(self.seed, 2, i, n=1), keep=self.keep)
+        ours = seeds(self.seed, 2, i, n=1)[0]
+        return draw_evenly(self.world, self.size, ours, self.keep, self.stage)
 
     def __iter__(self) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
         worker = get_worker_info()
@@ -151,20 +160,17 @@ def export(
     folder, zoom = Path(folder), whole_number(zoom, "zoom", 1)
     scenes, values = draw(world, n, seed, do)
     spelt = {name: v.values for name, v in world.variables.items()} | style_of(world)
-    table, half_done = folder / "labels.csv", folder / "labels.csv.tmp"
+    table, text = folder / "labels.csv", io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(["file", *values])
+    for i in range(len(scenes)):
+        rows.writerow([f"{i:06d}.png", *(spelt[k][int(x[i])] for k, x in values.items())])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         table.unlink(missing_ok=True)
         for i, scene in enumerate(scenes):
             save_png(scene, folder / f"{i:06d}.png", zoom)
-        with half_done.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file)
-            rows.writerow(["file", *values])
-            for i in range(len(scenes)):
-                rows.writerow([f"{i:06d}.png", *(spelt[k][int(x[i])] for k, x in values.items())])
-        return half_done.replace(table)
+        write_file(table, text.getvalue().encode())
     except OSError as error:
         raise SceneError(f"{folder}: can't be written to: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            half_done.unlink(missing_ok=True)
+    return table

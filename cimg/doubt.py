@@ -14,10 +14,11 @@ from torch import Tensor
 from cimg.conditional import ConditionalVAE
 from cimg.data import labels_of
 from cimg.query import probability
-from cimg.scene import HALF, ROLES, SceneError, stage, unflatten
+from cimg.scene import HALF, ROLES, SceneError, palette, unflatten
 
 UNEXPLAINED = 0.02  # share of a picture's pixels that its best explanation may get wrong
-CLEAR = 20  # wrong pixels up to which no second explanation is looked for: figures differ in 85
+CLEAR = 20  # wrong pixels up to which no second explanation is looked for: the course's figures
+# differ in far more; where a world's differ in fewer, a quarter of the least is the limit
 SPOILT = 0.02  # assumed share of pixels that show any colour whatever: a wrong one costs 7 nats
 DOUBTFUL = 0.01  # doubt about the labels that has to be told
 RARE = 1e-3  # explanations less probable than that are left out
@@ -60,9 +61,9 @@ def explain(model: ConditionalVAE, scene: Tensor, most: float = UNEXPLAINED) -> 
     """
     best = {name: probs.argmax(1) for name, probs in model.read(scene[None]).items()}
     found = weigh(model, scene, best, torch.ones(1, dtype=torch.float64))
-    if int(found.wrong[0]) > CLEAR:
+    if int(found.wrong[0]) > min(CLEAR, model.stage.apart // 4):
         found = weigh(model, scene, *likely(model, scene))
-    check_explained(found, scene, most)
+    check_explained(model, found, scene, most)
     return found
 
 
@@ -79,7 +80,7 @@ def likely(model: ConditionalVAE, scene: Tensor) -> tuple[dict[str, Tensor], Ten
     """All combinations of labels of which P(labels | scene) isn't `RARE`, and that probability.
 
     Each half of a picture shows one character, so that its pixels are counted for the labels of
-    that character alone: 24 pictures under each sky instead of 432.
+    that character alone: in the duel 24 pictures under each sky instead of 432.
     """
     world, known = model.world, labels_of(model.world)
     owned = {role: (f"{role}_character", f"{role}_type", pose) for role, pose in ROLES.items()}
@@ -97,7 +98,7 @@ def likely(model: ConditionalVAE, scene: Tensor) -> tuple[dict[str, Tensor], Ten
         halves = off[..., :HALF].sum((1, 2)), off[..., HALF:].sum((1, 2))
         actor, reactor = (x[:size] for x, size in zip(halves, sizes, strict=True))
         costs.append(actor[:, None] + reactor)
-    colours = len(stage().palette.names)
+    colours = len(palette().names)
     nats = math.log((1 - SPOILT) * (colours - 1) / SPOILT)
     order = [*others, *own["actor"], *own["reactor"]]
     joint = {name: known[name] for name in order}
@@ -119,20 +120,22 @@ def rows_of(values: dict[str, tuple[str, ...]]) -> list[dict[str, int]]:
     return [{name: int(x[i]) for name, x in combos.items()} for i in range(n)]
 
 
-def check_explained(found: Explanations, scene: Tensor, most: float = UNEXPLAINED) -> None:
+def check_explained(
+    model: ConditionalVAE, found: Explanations, scene: Tensor, most: float = UNEXPLAINED
+) -> None:
     """Raise SceneError if the best explanation gets too large a share of the pixels wrong."""
     wrong = int(found.wrong.min()) / scene.numel()
     if wrong > most:
-        others = f"; {in_words(found)}" if found.doubt > DOUBTFUL else ""
+        others = f"; {in_words(model, found)}" if found.doubt > DOUBTFUL else ""
         raise SceneError(
             f"the model can't explain this picture: its best explanation gets {wrong:.0%} of the "
             f"pixels wrong (at most {most:.0%} allowed){others}; is it a scene of this world?"
         )
 
 
-def in_words(found: Explanations) -> str:
+def in_words(model: ConditionalVAE, found: Explanations) -> str:
     """How many explanations there are, and in what the two best differ."""
-    values = {k: stage().variables[k] for k in found.labels}
+    values = labels_of(model.world)
     one, other = ({k: values[k][int(x[i])] for k, x in found.labels.items()} for i in (0, 1))
     differ = [f"{k} {one[k]} or {other[k]}" for k in one if one[k] != other[k]]
     p = found.probability

@@ -55,7 +55,9 @@ def weights_of_rows(weights_by_hand: Any) -> str | None:
         parts = entries(rows, seen)
         if alike(found / found.mean(), parts.prod(0) / parts.prod(0).mean()):
             continue
+        notebooks = entries(rows, names[:3]).prod(0)  # as if the notebook's own evidence were meant
         mistakes = {
+            "notebook": alike(found / found.mean(), notebooks / notebooks.mean()),
             "log": alike(found, parts.prod(0).log()),
             "all": alike(found, entries(rows, duel().variables).prod(0)),
             "sum": alike(found, parts.sum(0)),
@@ -86,7 +88,7 @@ def tool_for_the_rare(rows_kept: Any, trusted: Any) -> str | Hint | None:
     log_p = log_evidence(duel(), rare)
     p, codes = math.exp(log_p), duel().encode(rare)
     apart = math.prod(float(probability(duel(), name)[code]) for name, code in codes.items())
-    if math.isclose(said, n * p, rel_tol=0.1):
+    if abs(said - n * p) <= 4 * math.sqrt(n * p):  # as far as a count may stray
         return None if method == "importance" else "method"
     near = {
         "log": log_p,
@@ -173,15 +175,17 @@ def colleagues_average(total: Any) -> str | None:
     near = {
         "unchanged": averaged(0, attacks / attacks.sum()),
         "unweighted": averaged(0, torch.ones(4)),
+        "even": averaged(0, torch.full((4,), 0.25)),
         "joint": averaged(0, attacks / count.sum()),
         "others": averaged(0, others / others.sum()),
         "taunt": averaged(1, count / count.sum()),
         "harm": float(harm.mean()),
     }
-    mistakes = {name: abs(said - value) < 5e-4 for name, value in near.items()}
-    truth = float(probability(arena(), "reaction", do=ATTACK)[:2].sum())
-    off = None if abs(said - truth) < 0.015 else "other"
-    return first({**mistakes, "outside": not 0 <= said <= 1}, off)
+    if abs(said - averaged(0, count / count.sum())) < 1e-3:
+        return None
+    near["exact"] = float(probability(arena(), "reaction", do=ATTACK)[:2].sum())
+    mistakes = {name: abs(said - value) < 1e-3 for name, value in near.items()}
+    return first({**mistakes, "outside": not 0 <= said <= 1}, "other")
 
 
 @exercise("05.3")

@@ -5,13 +5,25 @@ The texts of their hints are in ``hints.json``.
 
 from __future__ import annotations
 
+import math
 from hashlib import sha256
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from cimg.answers import Hint, Unclear, call, choice, exercise, first, number, numbers, scenes
+from cimg.answers import (
+    Broken,
+    Hint,
+    Unclear,
+    call,
+    choice,
+    exercise,
+    first,
+    number,
+    numbers,
+    scenes,
+)
 from cimg.exercises_world import moments
 from cimg.scene import HALF, TOP, render, stage
 from cimg.sprites import MARGIN, POSES, SIZE, TRANSPARENT
@@ -78,8 +90,7 @@ def background_of(values: dict[str, Tensor]) -> Tensor:
 def sun_read(sun_of: Any) -> str | Hint | None:
     columns = torch.arange(len(stage().variables["sun"])).repeat_interleave(16)
     values = moments(len(columns), 5) | {"sun": columns}
-    said = [number(call(sun_of, scene), what="a column") for scene in render(values)]
-    found, truth = torch.tensor(said), columns.double()
+    found, truth = columns_said(sun_of, render(values)), columns.double()
     right = (found == truth).double()
     if right.all():
         return None
@@ -97,6 +108,20 @@ def sun_read(sun_of: Any) -> str | Hint | None:
         "rarely",
     )
     return Hint(mistake, {"found": int((skies == 1).sum()), "share": float(right.mean())})
+
+
+def columns_said(sun_of: Any, pictures: Tensor) -> Tensor:
+    """What the function says of each picture: nan where it stops, Broken if it always does."""
+    said, broken = [], None
+    for picture in pictures:
+        try:
+            said.append(number(call(sun_of, picture), what="a column"))
+        except Broken as error:
+            said.append(float("nan"))
+            broken = error
+    if broken and all(map(math.isnan, said)):
+        raise broken
+    return torch.tensor(said)
 
 
 @exercise("01.4")

@@ -25,6 +25,7 @@ from cimg.answers import (
 from cimg.bounds import bounds
 from cimg.counterfactual import COUPLINGS, probability_had
 from cimg.exercises_world import duel
+from cimg.query import probability
 
 ATTACK, TAUNT, HURT = {"action": "attack"}, {"action": "taunt"}, {"reaction": "hurt"}
 LOW = dict.fromkeys(("reactor_strength", "reactor_defense", "reactor_attack"), "low")
@@ -104,18 +105,29 @@ def averaged_over_facts(mixtures: Any) -> Hint | None:
     found = fields(mixtures, list(COUPLINGS))
     rows = {c: numbers(x, (4,), "four probabilities for each coupling") for c, x in found.items()}
     if not any(row.any() for row in rows.values()):
-        raise Open
+        raise Open("mixtures is still all zeros: add in place, with mixture += …")
     attack, taunt, _ = duel().variables["reaction"].cpt[0, 0, 0]
+    golem = {"reactor_character": "golem"}
+    reactors = ({}, golem, golem | {"reactor_type": "type1"})
+    others = [probability(duel(), "reaction", given=who, do=ATTACK) for who in reactors]
     for coupling, row in rows.items():
         if torch.allclose(row, attack, atol=1e-3):
             continue
-        facts = [LOW | TAUNT | {"reaction": k} for k in range(4)]
-        single = [probability_had(duel(), "reaction", fact, ATTACK, coupling) for fact in facts]
+        single, untold = (
+            [
+                probability_had(duel(), "reaction", f | {"reaction": k}, ATTACK, coupling)
+                for k in range(4)
+            ]
+            for f in (LOW | TAUNT, LOW)
+        )
+        untold = sum(p * one for p, one in zip(taunt, untold, strict=True))
         mistakes = {
             "taunt": torch.allclose(row, taunt, atol=1e-3),
             "four": abs(row.sum() - 4) < 1e-3,
             "sum": abs(row.sum() - 1) > 1e-3,
             "last": any(torch.allclose(row, one, atol=1e-3) for one in single),
+            "golem": any(torch.allclose(row, one, atol=1e-3) for one in others),
+            "fact": torch.allclose(row, untold, atol=1e-3),
         }
         told = {"coupling": coupling, "total": float(row.sum())}
         return Hint(first(mistakes, "weights"), told)

@@ -140,6 +140,8 @@ def attacks_and_places(shares: Any) -> str | None:
     found = closed(shares)
     if not isinstance(found, list | tuple) or len(found) != 3:
         raise Unclear(f"expected the shares of three moves, found {describe(shares)}")
+    if any(isinstance(closed(x), list | tuple) for x in found):
+        raise Unclear("expected for each move its shares, moved(...)[1]; found all that it returns")
     names = ("action", "actor_distance")
     rows = [fields({name: closed(x).get(name) for name in names}, names) for x in found]
     action, place = ([number(row[name], 0, 1) for row in rows] for name in names)
@@ -235,6 +237,8 @@ def friends_rows(mended: Any) -> str | Hint | None:
 @exercise("09.4")
 def there_and_back(kept: Any) -> str | Hint | None:
     values, codes = rows_of(kept, SCENE), duel().encode(SCENE)
+    if (n := len(values["action"])) < 100:
+        raise Unclear(f"expected 1,000 rows, found {n}: too few to count")
     if (values["action"] != codes["action"]).any():
         return "action"
     for name in WHO:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from cimg.answers import (
     TRUTH,
+    Broken,
     Hint,
     Unclear,
     arrows,
@@ -138,12 +139,19 @@ def mended_drawing(mended: Any) -> str | Hint | None:
 def reactors_half(reactor: Any) -> str | Hint | None:
     n = 48
     actions = torch.arange(n) % 3
-    returned, sites = run_in_plate(reactor, n, actions)
+    try:
+        returned, sites = run_in_plate(reactor, n, actions)
+    except Broken as stopped:
+        if "IndexError" in str(stopped) or "Shape mismatch" in str(stopped):
+            return Hint("stopped", {"what": stopped})
+        raise
     values = {"action": actions}
     for name in (*(v for v in duel().variables if v.startswith("reactor_")), "reaction"):
         if name not in sites:
             return Hint("missing", {"name": name})
         cpt, site = duel().variables[name].cpt, sites[name]
+        if site["value"].shape not in ((), (n,)):
+            return Hint("plate", {"name": name, "shape": list(site["value"].shape), "n": n})
         values[name] = site["value"].expand(n)
         logs = [
             site["fn"].log_prob(torch.full_like(site["value"], k)) for k in range(cpt.shape[-1])

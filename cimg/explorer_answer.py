@@ -20,7 +20,7 @@ from cimg.coupling import affected
 from cimg.data import draw
 from cimg.picture import Picture
 from cimg.query import log_evidence, probability
-from cimg.scene import render, style_of
+from cimg.scene import stage_of, style_of
 from cimg.score import read_back
 from cimg.vae import CausalVAE
 from cimg.world import World, WorldError
@@ -91,8 +91,9 @@ class Shown:
         if not n:
             return self.drawn
         kept = {name: code.expand(n) for name, code in self.style.items()}
-        style = kept if self.controls.imagine else read_back(self.drawn)[0]
-        return render(style | self.labels)
+        stage = stage_of(self.world)
+        style = kept if self.controls.imagine else read_back(self.drawn, stage)[0]
+        return stage.render(style | self.labels)
 
     @cached_property
     def wrong(self) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from cimg import explorer_words as words
 from cimg.explorer_answer import Shown
 from cimg.picture import COLOURS, INK, MARK
-from cimg.scene import stage
+from cimg.scene import palette
 
 ZOOM = 3  # screen pixels to a pixel's side
 STYLE = f"""<style>
@@ -107,7 +107,7 @@ def framed(pixels: np.ndarray, marks: np.ndarray, size: int = 6) -> np.ndarray:
     squares = np.ones((size, size), np.uint8)
     frame = np.pad(np.zeros((size - 2, size - 2), bool), 1, constant_values=True)
     large = np.kron(pixels, squares)
-    large[np.kron(marks, frame)] = len(stage().palette.names)
+    large[np.kron(marks, frame)] = len(palette().names)
     return large
 
 
@@ -116,7 +116,7 @@ def encoded(pixels: bytes, width: int) -> str:
     """Palette indices, row by row, as a PNG in base 64; the colour after the last is `MARK`."""
     image = Image.frombytes("P", (width, len(pixels) // width), pixels)
     mark = [int(MARK[i : i + 2], 16) for i in (1, 3, 5)]
-    image.putpalette([*stage().palette.rgb.flatten().tolist(), *mark])
+    image.putpalette([*palette().rgb.flatten().tolist(), *mark])
     file = io.BytesIO()
     image.save(file, "PNG")
     return b64encode(file.getvalue()).decode()

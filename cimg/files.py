@@ -5,10 +5,12 @@ Everything of the course that reads or writes goes this way (weights have a way 
 """
 
 import errno
+import json
 import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 def read_file(path: str | Path, most: int) -> bytes:
@@ -31,6 +33,25 @@ def read_file(path: str | Path, most: int) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"larger than {most:,} bytes")
     return content
+
+
+def read_object(path: str | Path, most: int) -> dict[str, Any]:
+    """What a JSON file (UTF-8) holds, if that is one object.
+
+    Raises:
+        ValueError: as `read_file`, or text that isn't JSON, or another thing than an object.
+    """
+    try:
+        found = json.loads(read_file(path, most).decode())
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from error
+    except RecursionError as error:
+        raise ValueError(f"{path}: nested too deeply") from error
+    except ValueError as error:  # also what isn't UTF-8, and a number of too many digits
+        raise ValueError(f"{path}: not JSON: {error}") from error
+    if (kind := type(found).__name__) != "dict":
+        raise ValueError(f"{path}: expected an object, found {kind}")
+    return found
 
 
 def write_file(path: str | Path, content: bytes) -> None:

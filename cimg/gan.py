@@ -21,7 +21,7 @@ from cimg.checkpoint import CheckpointError
 from cimg.codes import check_range
 from cimg.gan_networks import COLOURS, HEIGHT, WIDTH, Generator, in_rgb
 from cimg.query import sample_posterior
-from cimg.scene import check_world, describe, whole_number
+from cimg.scene import check_world, describe, stage_of, whole_number
 from cimg.tables import whole
 from cimg.world import World
 
@@ -49,12 +49,12 @@ class GAN(nn.Module):
 
     def __init__(self, world: World, given: Sequence[str] = ("action",), hidden: int = 128):
         super().__init__()
-        check_world(world)
+        stage = check_world(world)
         if isinstance(given, str) or not given or not set(given) <= set(world.visible):
             raise GANError(f"a GAN is told some of {', '.join(world.visible)}; found {given!r}")
         self.world, self.hidden = world, hidden
         self.given = tuple(name for name in world.visible if name in given)
-        self.generator = Generator(self.given, hidden)
+        self.generator = Generator(self.given, hidden, stage.variables)
 
     @property
     def told_all(self) -> bool:
@@ -69,6 +69,8 @@ class GAN(nn.Module):
 
     def labels(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The labels that the generator is told, out of a dict of values, checked."""
+        if not isinstance(values, Mapping):
+            raise GANError(f"expected labels, a dict of tensors, found {describe(values)}")
         missing = [name for name in self.given if name not in values]
         if missing:
             found = ", ".join(values) or "nothing"
@@ -105,7 +107,7 @@ class GAN(nn.Module):
             GANError: something is given that the generator is not told, unless it is told all.
             WorldError: unknown names or values, or evidence of probability 0.
         """
-        given = given or {}
+        given = {} if given is None else given
         self.world.encode(given)
         beyond = [name for name in given if name not in self.given]
         if beyond and not self.told_all:
@@ -179,13 +181,15 @@ def invert(
         The noise ``[1, noise_size]`` and the number of pixels that are wrong with it.
 
     Raises:
-        GANError: not one scene, or a label that is missing. SceneError: a colour that is none.
+        GANError: not one scene, or labels of more. SceneError: a colour that is none.
     """
     good = isinstance(scene, Tensor) and scene.dtype == torch.uint8
     if not good or scene.shape != (HEIGHT, WIDTH):
         raise GANError(f"expected one scene, uint8 [{HEIGHT}, {WIDTH}], found {describe(scene)}")
     check_range(scene, "scene", COLOURS)
     one = gan.labels(values)
+    if (found := len(one[gan.given[0]])) != 1:
+        raise GANError(f"expected the labels of one scene, found those of {found}")
     labels = {k: x.expand(whole_number(starts, "starts", 1)) for k, x in one.items()}
     noise = gan.noise(starts, seed)
     wrong = (gan.draw(labels, noise) != scene).flatten(1).sum(1)
@@ -211,6 +215,7 @@ def save(gan: GAN, path: Path, settings: Mapping) -> None:
     """Write the generator (.safetensors, half precision) and its description (.json)."""
     about = {"format": FORMAT, "kind": "gan", "world": gan.world.name, "given": list(gan.given)}
     about |= {"drawn": checkpoint.fingerprint(gan.world), "hidden": gan.hidden}
+    about["pictures"] = stage_of(gan.world).digest
     about |= {"settings": dict(settings)}
     checkpoint.write(path, {k: x.half() for k, x in gan.state_dict().items()}, about)
 
@@ -241,6 +246,8 @@ def load(name: str | Path = "arena-action", world: World | None = None) -> GAN:
                 f"{path}: made for world '{about['world']}' with other visible variables or values "
                 f"than world '{world.name}' has"
             )
+        if checkpoint.other_pictures(about, world):
+            raise CheckpointError(f"{path}: trained on other sheets of the same characters")
         gan = GAN(world, given, min(hidden, WIDEST))
     except CheckpointError:
         raise

@@ -11,24 +11,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cimg.mechanisms import COLOURS, PATCH, PLACES, halves, mlp, spread, whole
-from cimg.scene import FOOT, HALF, HEIGHT, ROLES, TOP, WIDTH, stage
+from cimg.scene import FOOT, HALF, HEIGHT, ROLES, TOP, WIDTH, palette, stage
 from cimg.sprites import POSES, SIZE
 
+Drawn = Mapping[str, tuple[str, ...]]  # the drawn variables of a stage, the course's by default
 PIXELS, FIGURE = HEIGHT * WIDTH, SIZE * SIZE
 NORMAL = 16  # numbers of the noise that go through the networks; the others make the choices
 SEGMENTS = 12  # parts of a background, each of one colour
 SHEETS = 16  # ways in which the parts' outlines can change
 
 
-def hot(labels: Mapping[str, Tensor]) -> Tensor:
+def hot(labels: Mapping[str, Tensor], drawn: Drawn | None = None) -> Tensor:
     """Labels as one-hot vectors side by side, ``float [n, values]``."""
-    drawn = stage().variables
+    drawn = drawn or stage().variables
     return torch.cat([F.one_hot(x, len(drawn[name])).float() for name, x in labels.items()], 1)
 
 
 def colours() -> Tensor:
     """The palette as it is looked at: red, green, blue from -1 to 1, ``float [COLOURS, 3]``."""
-    return stage().palette.rgb / 127.5 - 1
+    return palette().rgb / 127.5 - 1
 
 
 def in_rgb(scenes: Tensor) -> Tensor:
@@ -69,10 +70,10 @@ class Generator(nn.Module):
     the figures of that label to choose from.
     """
 
-    def __init__(self, given: Sequence[str], hidden: int = 128):
+    def __init__(self, given: Sequence[str], hidden: int = 128, drawn: Drawn | None = None):
         super().__init__()
-        drawn = stage().variables
-        self.given = tuple(given)
+        self.given, self.drawn = tuple(given), drawn or stage().variables
+        drawn = self.drawn
         self.looks = len(drawn["actor_character"]) * len(drawn["actor_type"])
         self.figures_in_all = self.looks * len(POSES)
         self.noise_size = NORMAL + 2 * (self.figures_in_all + len(PLACES))
@@ -91,7 +92,7 @@ class Generator(nn.Module):
     def allowed(self, labels: Mapping[str, Tensor], n: int) -> Tensor:
         """Which figures the labels leave to choose from: ``bool [2n, figures]``, the actors'
         first. A role's pose is one of its own, whatever is given."""
-        drawn, found = stage().variables, []
+        drawn, found = self.drawn, []
         look = torch.arange(self.looks)
         for role, pose in ROLES.items():
             codes = torch.tensor([POSES.index(value) for value in drawn[pose]])
@@ -112,7 +113,7 @@ class Generator(nn.Module):
         ``[n, COLOURS, SEGMENTS]``."""
         sizes = [NORMAL, *[self.figures_in_all] * 2, *[len(PLACES)] * 2]
         z, *luck = noise.split(sizes, 1)
-        h = self.trunk(torch.cat([z, hot(labels)], 1))
+        h = self.trunk(torch.cat([z, hot(labels, self.drawn)], 1))
         who = torch.cat(self.who(h).chunk(2, 1)) + gumbel(torch.cat(luck[:2]))
         where = torch.cat(self.where(h).chunk(2, 1)) + gumbel(torch.cat(luck[2:]))
         who = who.masked_fill(~self.allowed(labels, len(noise)), -1e4)
@@ -158,9 +159,16 @@ class Discriminator(nn.Module):
     product with what was seen (projection: Miyato and Koyama 2018).
     """
 
-    def __init__(self, given: Sequence[str], hidden: int = 160, code: int = 32):
+    def __init__(
+        self,
+        given: Sequence[str],
+        hidden: int = 160,
+        code: int = 32,
+        drawn: Drawn | None = None,
+    ):
         super().__init__()
-        labels = sum(len(stage().variables[name]) for name in given)
+        drawn = drawn or stage().variables
+        labels = sum(len(drawn[name]) for name in given)
         self.eye, self.glance = (self.sight(w, hidden, code) for w in (WIDTH, HALF))
         self.mind = nn.Sequential(
             nn.Linear(3 * hidden, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, hidden)

@@ -23,7 +23,16 @@ from tqdm import tqdm
 from cimg import checkpoint
 from cimg.data import Batches, draw, draw_evenly, held_out, seeds
 from cimg.gan import GAN, save
-from cimg.gan_networks import COLOURS, PIXELS, SEGMENTS, Discriminator, Generator, hot, in_rgb
+from cimg.gan_networks import (
+    COLOURS,
+    PIXELS,
+    SEGMENTS,
+    Discriminator,
+    Drawn,
+    Generator,
+    hot,
+    in_rgb,
+)
 from cimg.study import check_settings
 from cimg.world import World
 
@@ -86,11 +95,13 @@ def outline(generator: Generator, world: World, rounds: int = 12) -> None:
     generator.paint.bias.copy_((usual.T + 0.02).log().flatten())
 
 
-def inherit(module: nn.Module, parent: nn.Module, given: Sequence[str], told: Sequence[str]):
+def inherit(
+    module: nn.Module, parent: nn.Module, given: Sequence[str], told: Sequence[str], drawn: Drawn
+) -> None:
     """Begin where another network ended. Inputs for labels that aren't given any more fall away."""
     columns, at = [], 0
     for name in told:
-        size = len(hot({name: torch.zeros(1, dtype=torch.long)})[0])
+        size = len(drawn[name])
         columns += range(at, at + size) if name in given else ()
         at += size
     own = module.state_dict()
@@ -112,12 +123,13 @@ class Game:
     @classmethod
     def new(cls, gan: GAN, settings: Settings, parent: "Game | None" = None) -> "Game":
         """A game that begins, or that takes over what another one has learnt."""
-        own, judge = gan.generator, Discriminator(gan.given)
+        own, judge = gan.generator, Discriminator(gan.given, drawn=gan.generator.drawn)
         if parent is None:
             outline(own, gan.world)
         else:
-            inherit(own, parent.gan.generator, gan.given, parent.gan.given)
-            inherit(judge, parent.discriminator, gan.given, parent.gan.given)
+            told = parent.gan.given
+            inherit(own, parent.gan.generator, gan.given, told, own.drawn)
+            inherit(judge, parent.discriminator, gan.given, told, own.drawn)
         tables = [own.map, own.sheets, own.figures]
         rest = [p for p in own.parameters() if all(p is not t for t in tables)]
         groups = [
@@ -138,7 +150,7 @@ def advance(
     ``penalty`` is the weight of R1 and R2 in this step, or 0 to leave them out.
     """
     judge, (draws, judges) = game.discriminator, game.optimisers
-    told, true = hot(labels), in_rgb(scenes)
+    told, true = hot(labels, game.gan.generator.drawn), in_rgb(scenes)
     drawn = game.gan.generator(noise, labels)
     judge.requires_grad_(False)
     better = F.softplus(judge(true, told) - judge(drawn, told)).mean()

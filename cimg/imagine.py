@@ -117,7 +117,7 @@ def imagine(
     else:
         found = known(model, scene, labels, unexplained)
     if found.doubt > DOUBTFUL:
-        warn(f"of this scene: {in_words(found)}", DoubtfulScene, stacklevel=2)
+        warn(f"of this scene: {in_words(model, found)}", DoubtfulScene, stacklevel=2)
     facts = [{k: int(x[i]) for k, x in found.labels.items()} for i in range(len(found.z))]
     beyond = model.world.encode(labels or {})  # hidden variables may be known as well
     shares = torch.bincount(divide(found.probability, n, seed), minlength=len(facts)).tolist()
@@ -137,7 +137,7 @@ def known(model: ConditionalVAE, scene: Tensor, labels: Values, most: float) -> 
     codes = model.world.encode(labels)
     facts = {name: torch.tensor([code]) for name, code in codes.items()}
     found = weigh(model, scene, facts, torch.ones(1, dtype=torch.float64))
-    check_explained(found, scene, most)
+    check_explained(model, found, scene, most)
     return found
 
 

@@ -23,9 +23,11 @@ from cimg.sprites import SIZE
 
 COLOURS = 24
 NO_SHAPE = torch.Size()
+NEVER = -60.0  # a logit
 PATCH = 4  # a scene is looked at in patches of 4 x 4 pixels
 COLUMN = WIDTH // len(COLUMNS)  # pixels; a sun or moon has so much room
 PLACES = [STEP * (len(DISTANCES) - 1 - distance) for distance in range(len(DISTANCES))]
+BETWEEN = slice(PLACES[0] + SIZE, WIDTH - PLACES[0] - SIZE)  # columns where nobody ever stands
 
 
 def mlp(*sizes: int) -> nn.Sequential:
@@ -70,13 +72,13 @@ class Eye(nn.Module):
 
 
 class Outline(nn.Module):
-    """An eye for shapes: of a picture ``[n, HEIGHT, WIDTH]`` it sees where two neighbouring pixels
+    """An eye for shapes: of a picture ``[n, height, width]`` it sees where two neighbouring pixels
     differ, not in which colours they do. So a hill looks the same under every sky."""
 
-    def __init__(self, features: int, code: int = 16):
+    def __init__(self, height: int, width: int, features: int, code: int = 16):
         super().__init__()
         self.patch = nn.Linear(2 * PATCH * PATCH, code)
-        self.out = nn.Linear(HEIGHT * WIDTH // PATCH**2 * code, features)
+        self.out = nn.Linear(height * width // PATCH**2 * code, features)
 
     def forward(self, picture: Tensor) -> Tensor:
         across = F.pad(picture[:, :, 1:] != picture[:, :, :-1], (1, 0))
@@ -101,17 +103,25 @@ class Tint(nn.Module):
 class Mix(nn.Module):
     """Logits of single pixels: what is usual, plus a few layers, mixed by a code.
 
-    ``[n, inputs] -> [n, *shape]``
+    ``[n, inputs] -> [n, *shape]``; ``spread`` is that of the layers before training.
     """
 
-    def __init__(self, inputs: int, shape: tuple[int, ...], layers: int = 8, hidden: int = 64):
+    def __init__(
+        self,
+        inputs: int,
+        shape: tuple[int, ...],
+        layers: int = 8,
+        hidden: int = 64,
+        spread: float = 0.01,
+    ):
         super().__init__()
         self.usual = nn.Parameter(torch.zeros(shape))
         self.mix = mlp(inputs, hidden, hidden, layers)
-        self.layers = nn.Parameter(0.01 * torch.randn(layers, *shape))
+        self.layers = nn.Parameter(spread * torch.randn(layers, *shape))
 
     def forward(self, code: Tensor) -> Tensor:
-        return self.usual + torch.tensordot(self.mix(code), self.layers, 1)
+        mixed = torch.addmm(self.usual.flatten(), self.mix(code), self.layers.flatten(1))
+        return mixed.unflatten(1, self.usual.shape)
 
 
 class Background(nn.Module):
@@ -128,7 +138,9 @@ class Background(nn.Module):
     def __init__(self, sky: int, sun: int, hills: int, hidden: int = 64):
         super().__init__()
         self.sky = Mix(sky, (COLOURS, HEIGHT, WIDTH))
-        self.land = Mix(hills, (HEIGHT - COLUMN, WIDTH))  # how much a pixel belongs to the land
+        # how much a pixel belongs to the land; with layers as faint as the sky's, some runs never
+        # learn to tell the hills apart
+        self.land = Mix(hills, (HEIGHT - COLUMN, WIDTH), spread=0.1)
         self.land_colour = mlp(sky, hidden, COLOURS)
         self.sun_colour = mlp(sky, hidden, COLOURS * COLUMN * COLUMN)  # or the moon's
         self.column = mlp(sun, hidden, len(COLUMNS))
@@ -153,6 +165,18 @@ class Cast(nn.Module):
         self.place = mlp(inputs, hidden, len(PLACES))
         self.register_buffer("sharpness", torch.ones(()))  # grows in training, see train.py
         self.register_buffer("blur", torch.zeros(()))
+        self.register_buffer("least", torch.zeros(()))
+
+    def settled(self) -> Tensor:
+        """Logits of the figures; of pixels that are nearly decided, without what is less probable
+        than `least`.
+
+        Else a figure's clear pixels keep a little of every colour, as an excuse for a background
+        that is sure of a wrong one; and what is excused is never learnt.
+        """
+        probs = self.figures.softmax(1)
+        decided = probs.amax(1, keepdim=True) > 1 - 2 * self.least
+        return self.figures.masked_fill(decided & (probs < self.least), NEVER)
 
     def places(self, z: Tensor) -> Tensor:
         """Probabilities of the places, ``[m, inputs] -> [m, places]``."""
@@ -195,7 +219,7 @@ class Placed(TorchDistribution):
         behind = self.background.gather(1, scenes[:, None])[:, 0]
         band = self._composed(halves(scenes[:, TOP:FOOT]), halves(behind[:, TOP:FOOT]).exp())
         around = behind[:, :TOP].sum((1, 2)) + behind[:, FOOT:].sum((1, 2))
-        return around + whole(band.clamp_min(1e-12).log()).sum((1, 2))
+        return around + whole(band.clamp_min(1e-30).log()).sum((1, 2))
 
     def _composed(self, seen: Tensor, behind: Tensor) -> Tensor:
         """Probability of each colour seen in the characters' band, ``[2n, SIZE, HALF]``."""

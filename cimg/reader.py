@@ -20,21 +20,23 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Muon
 from tqdm import tqdm
 
-from cimg import checkpoint
+from cimg import checkpoint, scene
 from cimg.checkpoint import CheckpointError
 from cimg.codes import SceneError
 from cimg.damage import PLACES as STONES
 from cimg.damage import put_noise, put_stone
 from cimg.data import seeds
 from cimg.mechanisms import COLOURS, PATCH, PLACES, halves, to_patches
-from cimg.scene import FOOT, ROLES, TOP, check_scenes, render, sample_uniform, stage
+from cimg.scene import FOOT, ROLES, TOP, Stage, check_scenes, check_world, sample_uniform
 from cimg.sprites import POSES, SIZE
+from cimg.tables import whole
 from cimg.world import World
 
 FORMAT = 1  # of the description that is kept with the weights
 SHIPPED = checkpoint.FOLDER / "reader.safetensors"
 LEAST, MOST = 0.01, 0.45  # share of noise in training
 AT_ONCE = 256  # scenes read at once
+WIDEST = 1024  # code or hidden layer of a checkpoint: four times the shipped reader's
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,16 @@ class Reader(nn.Module):
     Args:
         code: numbers kept of each patch of 4 x 4 pixels. hidden: width of the layer after it.
         drop: share of both that is dropped in training (Srivastava et al. 2014).
+        stage: whose scenes it reads, by default the course's own.
     """
 
-    def __init__(self, code: int = 24, hidden: int = 256, drop: float = 0.0):
+    def __init__(
+        self, code: int = 24, hidden: int = 256, drop: float = 0.0, stage: Stage | None = None
+    ):
         super().__init__()
         self.drop = nn.Dropout(drop)
-        drawn = stage().variables
+        self.stage = stage or scene.stage()
+        drawn = self.stage.variables
         cells = (SIZE // PATCH) ** 2
         self.kinds = len(drawn["actor_character"]) * len(drawn["actor_type"])
         self.patch = nn.Linear(COLOURS * PATCH * PATCH, code)
@@ -87,7 +93,7 @@ class Reader(nn.Module):
         looks = fits.unflatten(1, (self.kinds, len(POSES))).chunk(2)
         found = {}
         for (role, pose), look in zip(ROLES.items(), looks, strict=True):
-            poses = [POSES.index(value) for value in stage().variables[pose]]
+            poses = [POSES.index(value) for value in self.stage.variables[pose]]
             found[role] = look[:, :, poses].flatten(1).log_softmax(1)
         sky = self.sky(seen).unflatten(0, (2 * len(PLACES), -1)).mean(0)
         return found | {"sky": sky.log_softmax(1)}
@@ -98,7 +104,8 @@ class Reader(nn.Module):
         order of ``world.visible``: for `reading.posterior`, in place of log P(scene | labels).
 
         Raises:
-            SceneError: not scenes, or a world with a label that this reader doesn't tell.
+            SceneError: not scenes, or a world with a label that this reader doesn't tell, or with
+                other characters than it was taught.
         """
         check_scenes(scenes)
         names = {"sky": ("sky",)} | {
@@ -107,10 +114,17 @@ class Reader(nn.Module):
         flat = [name for part in names.values() for name in part]
         if strange := [name for name in world.visible if name not in flat]:
             raise SceneError(f"this reader can't tell '{strange[0]}'; it tells {', '.join(flat)}")
+        asked = check_world(world)
+        if (asked.variables, asked.digest) != (self.stage.variables, self.stage.digest):
+            known = ", ".join(self.stage.characters)
+            raise SceneError(
+                f"this reader was taught {known}, their types and poses; world '{world.name}' has "
+                "others"
+            )
         read = [self(part) for part in scenes.split(AT_ONCE)]
         table = torch.zeros((len(scenes), *[1] * len(flat)), dtype=torch.float64)
         for part, own in names.items():
-            sizes = [len(stage().variables[k]) if k in own else 1 for k in flat]
+            sizes = [len(self.stage.variables[k]) if k in own else 1 for k in flat]
             table = table + torch.cat([x[part] for x in read]).double().view(-1, *sizes)
         apart = [i for i, name in enumerate(flat, start=1) if name not in world.visible]
         table = table.logsumexp(apart) if apart else table
@@ -118,9 +132,9 @@ class Reader(nn.Module):
         return table.permute(0, *[left.index(name) + 1 for name in world.visible])
 
 
-def combined(values: dict[str, Tensor]) -> dict[str, Tensor]:
+def combined(values: dict[str, Tensor], stage: Stage | None = None) -> dict[str, Tensor]:
     """The right answers: codes of what `Reader.forward` tells, ``int64 [n]`` each."""
-    drawn, found = stage().variables, {"sky": values["sky"]}
+    drawn, found = (stage or scene.stage()).variables, {"sky": values["sky"]}
     for role, pose in ROLES.items():
         kind = values[f"{role}_character"] * len(drawn[f"{role}_type"]) + values[f"{role}_type"]
         found[role] = kind * len(drawn[pose]) + values[pose]
@@ -130,11 +144,14 @@ def combined(values: dict[str, Tensor]) -> dict[str, Tensor]:
 # ── Training ────────────────────────────────────────────────────────────────────────────────────
 
 
-def damaged_batch(n: int, seed: int) -> tuple[Tensor, dict[str, Tensor]]:
+def damaged_batch(
+    n: int, seed: int, stage: Stage | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Scenes drawn and damaged evenly, as told above, and their values."""
     ours, others, pixels = seeds(seed, 4, n=3)
-    values = sample_uniform(stage().variables, n, ours)
-    scenes = render(values)
+    stage = stage or scene.stage()
+    values = sample_uniform(stage.variables, n, ours)
+    scenes = stage.render(values)
     raw = np.random.PCG64(others).random_raw(3 * n).reshape(3, n)
     behind = torch.from_numpy(raw[0] % 2 == 0)[:, None, None]
     places = torch.from_numpy((raw[1] % len(STONES)).astype(np.int64))
@@ -144,11 +161,12 @@ def damaged_batch(n: int, seed: int) -> tuple[Tensor, dict[str, Tensor]]:
     return put_noise(scenes, share * noisy, pixels), values
 
 
-def train(settings: Settings | None = None) -> Reader:
-    """Train a reader from scratch; the same settings give the same one on the same machine."""
+def train(settings: Settings | None = None, stage: Stage | None = None) -> Reader:
+    """Train a reader from scratch, of the scenes of a stage, by default the course's own; the same
+    settings give the same one on the same machine."""
     settings = settings or Settings()
     torch.manual_seed(settings.seed)
-    reader = Reader(settings.code, settings.hidden)
+    reader = Reader(settings.code, settings.hidden, stage=stage)
     inner = [reader.patch.weight, reader.join.weight]
     rest = [p for p in reader.parameters() if all(p is not x for x in inner)]
     found = [
@@ -157,8 +175,8 @@ def train(settings: Settings | None = None) -> Reader:
     ]
     peaks = [optimiser.param_groups[0]["lr"] for optimiser in found]
     for step in tqdm(range(settings.steps)):
-        scenes, values = damaged_batch(settings.batch, *seeds(settings.seed, 5, step, n=1))
-        truth = combined(values)
+        scenes, values = damaged_batch(settings.batch, *seeds(settings.seed, 5, step, n=1), stage)
+        truth = combined(values, stage)
         loss = sum(F.nll_loss(log_q, truth[k]) for k, log_q in reader(scenes).items())
         reader.zero_grad()
         loss.backward()
@@ -174,30 +192,40 @@ def train(settings: Settings | None = None) -> Reader:
 # ── To and from disk ────────────────────────────────────────────────────────────────────────────
 
 
-def drawn_sizes() -> dict[str, int]:
+def drawn_sizes(stage: Stage) -> dict[str, int]:
     """How many values each drawn variable has: weights belong to one such stage."""
-    return {name: len(values) for name, values in stage().variables.items()}
+    return {name: len(values) for name, values in stage.variables.items()}
 
 
 def save(reader: Reader, settings: Settings, path: Path = SHIPPED) -> None:
     """Write weights (.safetensors, half precision) and their description (.json beside them)."""
-    about = {"format": FORMAT, "drawn": drawn_sizes(), "settings": asdict(settings)}
+    about = {"format": FORMAT, "drawn": drawn_sizes(reader.stage), "settings": asdict(settings)}
+    about |= {"pictures": reader.stage.digest}
     checkpoint.write(path, {k: x.half() for k, x in reader.state_dict().items()}, about)
 
 
-def load(path: str | Path = SHIPPED) -> Reader:
+def load(path: str | Path = SHIPPED, stage: Stage | None = None) -> Reader:
     """A trained reader: the shipped one, or any other by its file's path.
+
+    Args:
+        stage: whose scenes it reads, by default the course's own.
 
     Raises:
         CheckpointError: no such file, a broken one, or weights of something else.
     """
     tensors, about = checkpoint.read(Path(path))
-    if about.get("format") != FORMAT or about.get("drawn") != drawn_sizes():
+    own = scene.stage()
+    stage = stage or own
+    fits = about.get("pictures", own.digest) == stage.digest  # the shipped ones don't say
+    if about.get("format") != FORMAT or about.get("drawn") != drawn_sizes(stage) or not fits:
         raise CheckpointError(f"{path}: not the weights of a reader of these scenes")
     try:
         settings = Settings(**about["settings"])
-        reader = Reader(settings.code, settings.hidden)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        widths = [whole(getattr(settings, name), name, 1) for name in ("code", "hidden")]
+        if max(widths) > WIDEST:
+            raise ValueError(f"widths up to {WIDEST:,} expected")
+        reader = Reader(*widths, stage=stage)
+    except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: its settings can't be used ({error})") from error
     checkpoint.fit(reader, tensors, Path(path))
     return reader.eval().requires_grad_(False)

@@ -33,7 +33,7 @@ from cimg.scene import (
     WIDTH,
     check_scenes,
     check_world,
-    stage,
+    palette,
     unflatten,
 )
 from cimg.sprites import TRANSPARENT
@@ -56,8 +56,8 @@ class ExactReader:
     """
 
     def __init__(self, world: World, damage: Damage = CLEAN):
-        check_world(world)
-        self.world, self.damage, drawn = world, damage, stage().variables
+        stage = check_world(world)
+        self.world, self.damage, drawn = world, damage, stage.variables
         self.parts = {  # role -> the variables of its views
             role: (f"{role}_character", f"{role}_type", pose, f"{role}_distance")
             for role, pose in ROLES.items()
@@ -68,8 +68,8 @@ class ExactReader:
         colours, solid = standing()
         self.stone = colours if damage.stone else colours[:1]
         self.open = ~solid if damage.stone else torch.ones(1, HEIGHT, WIDTH, dtype=torch.bool)
-        self.behind = torch.from_numpy(stage().backgrounds)
-        self.views = {role: torch.from_numpy(stage().figures(role)) for role in ROLES}
+        self.behind = torch.from_numpy(stage.backgrounds)
+        self.views = {role: torch.from_numpy(stage.figures(role)) for role in ROLES}
         self.free = torch.ones(HEIGHT, WIDTH, dtype=torch.bool)  # what no character ever covers
         for role, views in self.views.items():
             self._half(self.free, role)[:] = (views == TRANSPARENT).all(0)
@@ -148,7 +148,7 @@ class ExactReader:
     def _parts(self, scene: Tensor) -> list[Tensor]:
         """log P(part of the scene | ...) for the three parts of `_wrong`, with the probability of
         style and of the stone's place in the first."""
-        flip = self.damage.noise / len(stage().palette.names)
+        flip = self.damage.noise / len(palette().names)
         keep = 1 - self.damage.noise + flip
         cost = min(math.log(keep) - math.log(flip), NEVER) if flip else NEVER  # of a wrong pixel
         around, *halves = (-cost * count for count in self._wrong(scene))
@@ -160,7 +160,7 @@ class ExactReader:
         summed out; the stone's place always is."""
         around, *halves = self._parts(scene)
         if not distances:
-            steps = len(stage().variables["actor_distance"])
+            steps = len(self.variables["actor_distance"])
             halves = [x.unflatten(2, (-1, steps)).logsumexp(3) for x in halves]
         tops = [x.amax(2) for x in halves]
         base = around + tops[0] + tops[1]

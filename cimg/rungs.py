@@ -10,10 +10,15 @@ from matplotlib.patches import Circle, Rectangle
 from torch import Tensor
 
 from cimg.picture import COLOURS, GREY, Picture, arrow, box, finish, house_style, sheet
-from cimg.scene import ACTIONS, HEIGHT, WIDTH, SceneError
+from cimg.scene import HEIGHT, WIDTH, SceneError
 from cimg.scene_figure import digest_of, pixels_of, place
+from cimg.sprites import POSES
 
 CARD = 292  # pixels, width of a panel
+SMALL_GRAPHS = (
+    "Small graphs: actor → action → reaction ← reactor; for doing and imagining the arrow into the "
+    "action is cut, for imagining actor and reactor are kept"
+)
 
 
 # Pearl's three rungs: heading, question, notation, caption, what is what in the little graph.
@@ -60,8 +65,8 @@ def rungs(
         action: the action asked about. digest: as in `scenes`.
 
     Raises SceneError for what isn't one to four scenes, and for an action that there isn't."""
-    if action not in ACTIONS:
-        raise SceneError(f"action: expected one of {', '.join(ACTIONS)}, found {action!r}")
+    if action not in POSES:
+        raise SceneError(f"action: expected one of {', '.join(POSES)}, found {action!r}")
     words = {"what": action, "an": f"{'an' if action[0] in 'aeiou' else 'a'} {action}"}
     answers = dict(zip(RUNGS, (seeing, doing, imagining), strict=True))
     answers = {
@@ -83,6 +88,7 @@ def rungs(
         shown = "to come" if answer is None else f"{len(answer)} scene{'s' * (len(answer) > 1)}"
         shown += f", pixels {digest_of(answer)}" if digest and answer is not None else ""
         said += [f"{heading}: {' '.join(question.split())} {notation}: {shown}"]
+    said += [SMALL_GRAPHS]
     return finish(figure, ". ".join(said) + ".")
 
 

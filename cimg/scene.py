@@ -5,33 +5,52 @@ labels: who, of which type, doing what); the rest are *style*, uniform and indep
 step is an integer look-up, the same values give the same scene, bit for bit, on every machine.
 """
 
-import io
-import os
-from collections.abc import Iterable, Mapping
-from functools import cache, cached_property
-from math import prod
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
+from hashlib import sha256
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from .background import COLUMNS, HEIGHT, HILLS, SKIES, WIDTH, paint
-from .codes import SceneError, check_range, check_sheets, describe, integers, whole_number
-from .files import write_file
-from .sprites import POSES, SIZE, TRANSPARENT, Palette, load_palette, load_sheets
+from .cast import (
+    ACTIONS,
+    CHARACTERS,
+    REACTIONS,
+    ROLES,
+    Cast,
+    add_sprites,
+    cast_of,
+    palette,
+    sheets_of,
+)
+from .codes import (
+    SceneError,
+    check_range,
+    check_sheets,
+    describe,
+    integers,
+    sample_uniform,
+    unflatten,
+    whole_number,
+)
+from .pixels import check_scenes, save_png, to_rgb
+from .sprites import POSES, SIZE, TRANSPARENT, Palette
 from .world import World
+
+__all__ = [
+    "ACTIONS", "CHARACTERS", "COLUMNS", "DISTANCES", "FOOT", "HALF", "HEIGHT", "HILLS", "REACTIONS",
+    "ROLES", "SKIES", "STEP", "TOP", "WIDTH", "SceneError", "Stage", "add_sprites", "check_range",
+    "check_scenes", "check_world", "describe", "integers", "palette", "render", "sample_uniform",
+    "save_png", "stage", "stage_of", "style_of", "to_rgb", "unflatten", "whole_number",
+]  # fmt: skip
 
 HALF = WIDTH // 2
 TOP = 10  # row of the scene at which a sprite's row 0 is drawn: the sky above it stays free
 FOOT = TOP + SIZE
 STEP = 2  # pixels that one unit of distance moves a character away from the middle
-CHARACTERS = ("satyr", "golem")
-ACTIONS = ("attack", "taunt", "walk")
-REACTIONS = ("die", "hurt", "idle", "attack")
 DISTANCES = tuple(str(i) for i in range(4))
-ROLES = {"actor": "action", "reactor": "reaction"}  # who is drawn, and what says in which pose
 
 
 # ── The stage ───────────────────────────────────────────────────────────────────────────────────
@@ -43,15 +62,23 @@ class Stage:
     Args:
         sheets: ``{character: {type: uint8 [6, 24, 24]}}``, as `sprites.load_sheets` gives it.
         palette: the colours that the indices stand for.
+        actions, reactions: the poses, of `sprites.POSES`, in which each role is drawn.
 
     Raises:
         SceneError: no character or no type, a type that a character lacks, what isn't a sheet, or
             a palette without one of the colours that backgrounds are painted with.
     """
 
-    def __init__(self, sheets: Mapping[str, Mapping[str, Tensor]], palette: Palette):
+    def __init__(
+        self,
+        sheets: Mapping[str, Mapping[str, Tensor]],
+        palette: Palette,
+        actions: Sequence[str] = ACTIONS,
+        reactions: Sequence[str] = REACTIONS,
+    ):
         check_sheets(sheets, palette)
         self.palette = palette
+        self.actions, self.reactions = tuple(actions), tuple(reactions)
         self.characters = tuple(sheets)
         self.types = tuple(next(iter(sheets.values())))
         self._sheets = np.stack([[sheet[t] for t in self.types] for sheet in sheets.values()])
@@ -62,8 +89,8 @@ class Stage:
         who = {"character": self.characters, "type": self.types}
         cast = {f"{role}_{part}": values for role in ROLES for part, values in who.items()}
         return cast | {
-            "action": ACTIONS,
-            "reaction": REACTIONS,
+            "action": self.actions,
+            "reaction": self.reactions,
             "sky": SKIES,
             "sun": COLUMNS,
             "actor_distance": DISTANCES,
@@ -72,17 +99,35 @@ class Stage:
         }
 
     @cached_property
+    def digest(self) -> str:
+        """Digest of the sheets: the same where the same figures are drawn."""
+        return sha256(self._sheets.tobytes()).hexdigest()[:16]
+
+    @cached_property
+    def apart(self) -> int:
+        """In how many pixels, at least, a figure differs from any other."""
+        figures = torch.from_numpy(self._sheets).flatten(3).flatten(0, 2).float()
+        far = torch.cdist(figures, figures, 0)  # counts pixels that differ
+        return int(far.fill_diagonal_(SIZE * SIZE).min())
+
+    @cached_property
     def backgrounds(self) -> np.ndarray:
         """All backgrounds, ``uint8 [sky * sun * hills, HEIGHT, WIDTH]``."""
         shape = (len(SKIES), len(COLUMNS), len(HILLS))
         return np.stack([paint(*codes, self.palette.names) for codes in np.ndindex(*shape)])
 
-    @cache  # noqa: B019  (a stage lives as long as the program)
     def figures(self, role: str) -> np.ndarray:
         """All views of one character, ``uint8 [character * type * pose * distance, SIZE, HALF]``.
 
         The poses are those of the role's own variable. The reactor's are mirrored to face left.
         """
+        return self._views[role]
+
+    @cached_property
+    def _views(self) -> dict[str, np.ndarray]:
+        return {role: self._seen(role) for role in ROLES}
+
+    def _seen(self, role: str) -> np.ndarray:
         poses = [POSES.index(pose) for pose in self.variables[ROLES[role]]]
         sprites = self._sheets[:, :, poses].reshape(-1, SIZE, SIZE)
         views = np.full((len(sprites), len(DISTANCES), SIZE, HALF), TRANSPARENT, np.uint8)
@@ -142,121 +187,74 @@ class Stage:
         return np.asarray(index)
 
 
-@cache
 def stage() -> Stage:
-    """The course's own stage: the sheets and the palette in ``sprites/``."""
-    sheets = load_sheets()
-    return Stage({character: sheets[character] for character in CHARACTERS}, load_palette())
+    """The course's own stage: satyr and golem, of three types each."""
+    return _stage(Cast())
 
 
-def render(values: Mapping[str, Tensor]) -> Tensor:
-    """`Stage.render` on the course's own stage."""
-    return stage().render(values)
+def stage_of(world: World) -> Stage:
+    """The stage on which a world can be drawn: its characters and types, in its order.
+
+    Of what the world doesn't say, the course's. The sheets are looked up by name; see
+    `add_sprites` for those of one's own.
+
+    Raises:
+        SceneError: actor and reactor differ in characters or types; a pose that isn't one; a sheet
+            that isn't there (it names the file); two figures that nobody could tell apart.
+        SpriteError: a sheet that can't be used.
+    """
+    return _stage(cast_of(world))
+
+
+@lru_cache(maxsize=16)
+def _stage(cast: Cast) -> Stage:
+    made = Stage(sheets_of(cast), palette(), cast.actions, cast.reactions)
+    for role, pose in ROLES.items():
+        parts = (f"{role}_character", f"{role}_type", pose, f"{role}_distance")
+        variables, first = {name: made.variables[name] for name in parts}, {}
+        for i, view in enumerate(made.figures(role)):
+            if (j := first.setdefault(view.tobytes(), i)) != i:
+                codes = unflatten(variables, torch.tensor([j, i]))
+                names = [[variables[k][x[row]] for k, x in codes.items()] for row in (0, 1)]
+                alike = " and ".join("{} {}, {}".format(*values) for values in names)
+                raise SceneError(f"{alike} are drawn alike: nobody could tell which it is")
+    return made
+
+
+def render(values: Mapping[str, Tensor], stage: Stage | None = None) -> Tensor:
+    """`Stage.render`, on the course's own stage if no other is given."""
+    return (stage or _stage(Cast())).render(values)
 
 
 # ── Style ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def check_world(world: World) -> None:
-    """Raise `SceneError` unless the course's stage can draw the world.
+def check_world(world: World) -> Stage:
+    """The stage that draws the world (`stage_of`), if there is one that draws all of it.
 
-    Each visible variable has to be one that is drawn, with the same values in the same order; and
-    no hidden variable may go by the name of one that is drawn.
+    Each visible variable has to be one that is drawn, with the same values in the same order (who
+    is drawn, and in which poses, is the world's to say); and no hidden variable may go by the name
+    of one that is drawn.
+
+    Raises:
+        SceneError: of these, what is wrong first; or as `stage_of`.
     """
+    stage = stage_of(world)
     for name, variable in world.variables.items():
-        drawn, where = stage().variables.get(name), f"world '{world.name}': '{name}'"
+        drawn, where = stage.variables.get(name), f"world '{world.name}': '{name}'"
         if variable.in_image and drawn is None:
-            names = ", ".join(stage().variables)
+            names = ", ".join(stage.variables)
             raise SceneError(f"{where} is in the image but can't be drawn; these can: {names}")
         if variable.in_image and variable.values != drawn:
             found = ", ".join(variable.values)
             raise SceneError(f"{where} should have the values {', '.join(drawn)}; found {found}")
         if not variable.in_image and drawn is not None:
             raise SceneError(f"{where} is hidden, but a variable of that name is drawn")
+    return stage
 
 
-def style_of(world: World) -> dict[str, tuple[str, ...]]:
-    """The drawn variables that the world doesn't decide, with their values."""
-    return {k: v for k, v in stage().variables.items() if k not in world.variables}
-
-
-def sample_uniform(
-    variables: Mapping[str, tuple[str, ...]], n: int, seed: int = 0
-) -> dict[str, Tensor]:
-    """Draw each variable uniformly and independently: ``{name: LongTensor[n]}``.
-
-    Bit-exact for a seed on every machine: one raw 64-bit integer per row, reduced modulo the number
-    of combinations (the bias, below 2**-40 for any variables drawn here, can't be noticed).
-    Raises SceneError where `n` or `seed` isn't a whole number from 0.
-    """
-    n, seed = whole_number(n, "n"), whole_number(seed, "seed")
-    combinations = prod(len(values) for values in variables.values())
-    raw = np.random.PCG64(seed).random_raw(n) % np.uint64(combinations)
-    return unflatten(variables, torch.from_numpy(raw.astype(np.int64)))
-
-
-def unflatten(variables: Mapping[str, tuple[str, ...]], index: Tensor) -> dict[str, Tensor]:
-    """Row-major index -> ``{name: LongTensor}``: with ``arange(prod)``, every combination once.
-
-    Raises SceneError where the index isn't an integer tensor, or counts beyond the combinations.
-    """
-    shape = [len(values) for values in variables.values()]
-    index = integers(index, "index")
-    check_range(index, "index", prod(shape))
-    return dict(zip(variables, torch.unravel_index(index, shape), strict=True))
-
-
-# ── Out ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def check_scenes(scenes: Tensor) -> None:
-    """Raise SceneError unless this is ``uint8 [n, HEIGHT, WIDTH]`` with colours of the palette."""
-    want = f"expected scenes, uint8 [n, {HEIGHT}, {WIDTH}]"
-    if not isinstance(scenes, Tensor):
-        raise SceneError(f"{want}, found {type(scenes).__name__}")
-    if scenes.dtype != torch.uint8 or scenes.dim() != 3 or scenes.shape[1:] != (HEIGHT, WIDTH):
-        raise SceneError(f"{want}, found {describe(scenes)}")
-    colours = len(stage().palette.names)
-    if len(scenes) and int(scenes.max()) >= colours:
-        scene, y, x = (scenes >= colours).nonzero()[0].tolist()
-        raise SceneError(
-            f"scene {scene}, pixel ({x}, {y}): colour {int(scenes[scene, y, x])} is not in the "
-            f"palette, 0 to {colours - 1}"
-        )
-
-
-def to_rgb(scenes: Tensor) -> Tensor:
-    """Palette indices ``uint8 [..., H, W]`` -> colours ``uint8 [..., H, W, 3]``.
-
-    Raises SceneError for what isn't an integer tensor, and for an index that is no colour's."""
-    index = integers(scenes, "scenes")
-    check_range(index, "scenes", len(stage().palette.rgb))
-    return stage().palette.rgb[index]
-
-
-def save_png(scene: Tensor, path: str | Path, zoom: int = 8) -> Path:
-    """Save one scene ``uint8 [H, W]`` as an indexed PNG, each pixel a square of ``zoom`` pixels.
-
-    The file is there whole or not at all.
-
-    Raises:
-        SceneError: what isn't one scene, or has an index that is no colour's; a zoom that isn't a
-            whole number from 1; a name that doesn't end in ``.png``; a file that can't be written.
-    """
-    good = isinstance(scene, Tensor) and scene.dtype == torch.uint8 and scene.dim() == 2
-    if not good or not scene.numel():
-        raise SceneError(f"expected one scene, uint8 [{HEIGHT}, {WIDTH}], found {describe(scene)}")
-    colours = stage().palette.rgb
-    check_range(scene, "scene", len(colours))
-    zoom = whole_number(zoom, "zoom", 1)
-    if not isinstance(path, str | os.PathLike) or Path(path).suffix.lower() != ".png":
-        raise SceneError(f"expected a file name that ends in .png, found {str(path)!r}")
-    image = Image.fromarray(scene.numpy().repeat(zoom, 0).repeat(zoom, 1))
-    image.putpalette(colours.flatten().tolist())
-    png = io.BytesIO()
-    try:
-        image.save(png, "PNG", optimize=True)
-        write_file(path, png.getvalue())
-    except OSError as error:
-        raise SceneError(f"{path}: can't be written: {error.strerror}") from error
-    return Path(path)
+def style_of(world: World, stage: Stage | None = None) -> dict[str, tuple[str, ...]]:
+    """The drawn variables that the world doesn't decide, and their values; on the world's own stage
+    (raises as `stage_of`), or on another."""
+    drawn = (stage or stage_of(world)).variables
+    return {name: values for name, values in drawn.items() if name not in world.variables}

@@ -5,16 +5,30 @@ The renderer is ours, so that every picture asked for has a right answer, pixel 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cimg import scene
 from cimg.conditional import ConditionalVAE
 from cimg.data import draw, draw_evenly
 from cimg.query import probability
-from cimg.scene import FOOT, HALF, HEIGHT, ROLES, TOP, WIDTH, check_scenes, render, stage, unflatten
+from cimg.scene import (
+    FOOT,
+    HALF,
+    HEIGHT,
+    ROLES,
+    TOP,
+    WIDTH,
+    Stage,
+    check_scenes,
+    palette,
+    stage_of,
+    style_of,
+    unflatten,
+)
 from cimg.sprites import TRANSPARENT
 from cimg.vae import SKY
 
@@ -44,11 +58,11 @@ class Templates:
     clear: dict[str, Tensor]  # float: 1 where a view is transparent
 
 
-@cache
-def templates() -> Templates:
-    """The templates of the course's own stage."""
-    colours, backgrounds = (len(stage().palette.names), torch.from_numpy(stage().backgrounds))
-    views = {role: torch.from_numpy(stage().figures(role)) for role in ROLES}
+@lru_cache(maxsize=4)
+def templates(on: Stage) -> Templates:
+    """The templates of a stage."""
+    colours, backgrounds = len(palette().names), torch.from_numpy(on.backgrounds)
+    views = {role: torch.from_numpy(on.figures(role)) for role in ROLES}
     free = torch.ones(HEIGHT, WIDTH, dtype=torch.bool)
     for role, view in views.items():
         free[TOP:FOOT, HALVES[role]] = (view == TRANSPARENT).all(0)
@@ -61,27 +75,29 @@ def templates() -> Templates:
     )
 
 
-def read_back(scenes: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+def read_back(scenes: Tensor, stage: Stage | None = None) -> tuple[dict[str, Tensor], Tensor]:
     """The labels and style of the nearest scene that the renderer could draw, found by parts: the
     background from pixels that no character covers, then each character against it.
 
     Args:
         scenes: ``uint8 [n, HEIGHT, WIDTH]``.
+        stage: what draws them, such as ``stage_of(world)``; by default the course's own.
 
     Returns:
         Values of all drawn variables, ``int64 [n]`` each, and the number of pixels in which the
         scene differs from their picture, ``int64 [n]``: 0 for a true scene.
     """
     check_scenes(scenes)
-    found = [_nearest(part) for part in scenes.split(PART)]
+    stage = stage or scene.stage()
+    found = [_nearest(part, stage) for part in scenes.split(PART)]
     values = {name: torch.cat([part[name] for part in found]) for name in found[0]}
-    return values, (render(values) != scenes).flatten(1).sum(1)
+    return values, (stage.render(values) != scenes).flatten(1).sum(1)
 
 
-def _nearest(scenes: Tensor) -> dict[str, Tensor]:
+def _nearest(scenes: Tensor, stage: Stage) -> dict[str, Tensor]:
     """Values for which most pixels agree: a count of matches is a product of one-hot pixels."""
-    known, variables = templates(), stage().variables
-    colours = len(stage().palette.names)
+    known, variables = templates(stage), stage.variables
+    colours = len(palette().names)
     best = (hot(scenes[:, known.free], colours) @ known.behind.T).argmax(1)
     found = unflatten({name: variables[name] for name in SKY}, best)
     as_behind = scenes == known.backgrounds[best]
@@ -129,8 +145,8 @@ def counterfactuals(
     fact, values = draw(model.world, n, seed)
     _, new = draw_evenly(model.world, n, seed + 1, keep)
     wanted = values | {name: new[name] for name in model.world.visible}
-    z, _ = model.encode(fact, values)
-    return Counterfactuals(fact, values, render(wanted), wanted, model.decode(z, wanted))
+    truth, (z, _) = stage_of(model.world).render(wanted), model.encode(fact, values)
+    return Counterfactuals(fact, values, truth, wanted, model.decode(z, wanted))
 
 
 def score_counterfactuals(
@@ -139,9 +155,9 @@ def score_counterfactuals(
     """Counterfactual pictures against the true ones, as shares from 0 to 1."""
     cf = counterfactuals(model, n, seed, keep)
     images, pixels = same(cf.drawn, cf.truth)
-    found, _ = read_back(cf.drawn)
+    found, _ = read_back(cf.drawn, stage_of(model.world))
     alike = cf.fact == cf.truth
-    style = [name for name in stage().variables if name not in model.world.variables]
+    style = list(style_of(model.world))
     return {
         "identical images": images,
         "identical pixels": pixels,
@@ -154,8 +170,8 @@ def score_counterfactuals(
 def score_style(model: ConditionalVAE, n: int = 1000, seed: int = TEST_SEED) -> dict[str, float]:
     """Share of counterfactual pictures that show the true style, for each factor of style."""
     cf = counterfactuals(model, n, seed)
-    found, _ = read_back(cf.drawn)
-    style = [name for name in stage().variables if name not in model.world.variables]
+    found, _ = read_back(cf.drawn, stage_of(model.world))
+    style = list(style_of(model.world))
     return {name: agree(found, cf.values, [name]) for name in style}
 
 
@@ -182,7 +198,8 @@ def score_repetition(
 def score_prior(model: ConditionalVAE, n: int = 1000, seed: int = TEST_SEED) -> dict[str, float]:
     """Pictures with labels given and style drawn by the model: could the renderer draw them?"""
     _, values = draw_evenly(model.world, n, seed + 2)
-    found, wrong = read_back(model.decode(model.sample_style(n, seed), values))
+    drawn = model.decode(model.sample_style(n, seed), values)
+    found, wrong = read_back(drawn, stage_of(model.world))
     labels = agree(found, values, model.world.visible)
     return {"renderable": float((wrong == 0).float().mean()), "labels read back": labels}
 
@@ -193,17 +210,21 @@ def total_variation(p: Tensor, q: Tensor) -> float:
 
 
 def score_doing(
-    model: ConditionalVAE, action: str = "attack", n: int = 10_000, seed: int = TEST_SEED
+    model: ConditionalVAE, action: str | None = None, n: int = 10_000, seed: int = TEST_SEED
 ) -> float:
     """Total variation between (action, reaction) as read from ``n`` pictures drawn under
-    ``do(action)`` and the exact distribution. A perfect sampler's is not 0: it has n draws."""
+    ``do(action)`` and the exact distribution. A perfect sampler's is not 0: it has n draws. Of the
+    world's actions it is the first, attack in the course's, where none is named."""
     from cimg.imagine import do
 
+    actions = model.world.variables["action"].values
+    action = actions[0] if action is None else action
     names = ("action", "reaction")
     exact = probability(model.world, "reaction", do={"action": action})
-    counts = torch.zeros(len(stage().variables["action"]), len(exact), dtype=torch.float64)
+    counts = torch.zeros(len(actions), len(exact), dtype=torch.float64)
     for i in range(0, n, 1000):
-        found, _ = read_back(do(model, {"action": action}, min(1000, n - i), seed + i).scenes)
+        drawn = do(model, {"action": action}, min(1000, n - i), seed + i).scenes
+        found, _ = read_back(drawn, stage_of(model.world))
         cell = tuple(found[name] for name in names)
         counts.index_put_(cell, torch.ones(len(cell[0]), dtype=torch.float64), accumulate=True)
     joint = torch.zeros_like(counts)

@@ -22,13 +22,13 @@ from cimg import score
 from cimg.conditional import ConditionalVAE
 from cimg.data import draw, draw_evenly, held_out
 from cimg.doubt import explain
-from cimg.scene import SceneError, render
+from cimg.scene import SceneError, stage_of
 from cimg.step import Settings
 from cimg.study import wilson, write_results
 from cimg.train import load, settings_of_shipped, train
 from cimg.world import World
 
-TEACHABLE = 1000  # steps of a run that a learner has the patience for
+TEACHABLE = 1500  # steps of a run that a learner has the patience for
 Row = dict[str, Any]
 
 # ── Measures that take more than a look ─────────────────────────────────────────────────────────
@@ -46,7 +46,7 @@ def image_in(model: ConditionalVAE, n: int = 300, seed: int = score.TEST_SEED) -
         except SceneError:
             continue  # a true scene that isn't explained counts as a wrong picture
         drawn[i] = model.decode(z, {name: codes[i : i + 1] for name, codes in wanted.items()})[0]
-    return score.same(drawn, render(wanted))[0]
+    return score.same(drawn, stage_of(model.world).render(wanted))[0]
 
 
 def leak(model: ConditionalVAE, n: int = 4000, seed: int = score.TEST_SEED) -> dict[str, float]:
@@ -112,7 +112,8 @@ def card(model: ConditionalVAE, share_held_out: float, n: int = 1000) -> list[Ro
     worst, by = max((excess, name) for name, excess in leak(model).items())
     told = {"what": f"z tells of labels ({by}): above chance", "value": worst, "target": "≤ 2%"}
     far = score.score_doing(model)
-    done = {"what": "do(attack): total variation", "value": far, "target": "≤ 1.5%"}
+    action = model.world.variables["action"].values[0]
+    done = {"what": f"do({action}): total variation", "value": far, "target": "≤ 1.5%"}
     return [*rows, told, done]
 
 

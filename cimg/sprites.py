@@ -24,6 +24,8 @@ COLOURS = 24
 TRANSPARENT = 24  # the index after the colours': nothing is drawn here
 MARGIN = 1  # empty columns at the left and right of a pose, empty rows at its top
 
+SHEET_NAME = r"([a-z][a-z0-9_]*)-([a-z][a-z0-9_]*)\.png"  # character, hyphen, type
+
 MAX_SHEET, MAX_PALETTE = 2**20, 2**16  # bytes: far more than either needs
 
 _HERE = Path(__file__).resolve().parent
@@ -117,20 +119,7 @@ def load_sheets(folder: str | Path = FOLDER) -> dict[str, dict[str, Tensor]]:
     `character-type.png`, a folder without sheets, or a type that a character lacks.
     """
     folder = Path(folder)
-    palette = load_palette(folder / "palette.gpl")
-    sheets: dict[str, dict[str, Tensor]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() != ".png" or path.name == "contact-sheet.png":
-            continue
-        name = re.fullmatch(r"([a-z][a-z0-9_]*)-([a-z][a-z0-9_]*)\.png", path.name)
-        if name is None:
-            raise SpriteError(
-                f"{path.name}: expected a name like satyr-type1.png: character, hyphen, type, in"
-                " small letters, digits and underscores"
-            )
-        sheets.setdefault(name[1], {})[name[2]] = load_sheet(path, palette)
-    if not sheets:
-        raise SpriteError(f"{folder}: expected sheets like satyr-type1.png, found none")
+    sheets = read_sheets(folder, load_palette(folder / "palette.gpl"))
     types = sorted({kind for of in sheets.values() for kind in of})
     for character, of in sheets.items():
         for kind in types:
@@ -139,6 +128,24 @@ def load_sheets(folder: str | Path = FOLDER) -> dict[str, dict[str, Tensor]]:
                     f"{character}-{kind}.png is missing in {folder}: every character needs"
                     f" the types {', '.join(types)}; {character} has {', '.join(of)}"
                 )
+    return sheets
+
+
+def read_sheets(folder: Path, palette: Palette) -> dict[str, dict[str, Tensor]]:
+    """The sheets of a folder, as `load_sheets`, but a character may lack types of another."""
+    sheets: dict[str, dict[str, Tensor]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() != ".png" or path.name == "contact-sheet.png":
+            continue
+        name = re.fullmatch(SHEET_NAME, path.name)
+        if name is None:
+            raise SpriteError(
+                f"{path.name}: expected a name like satyr-type1.png: character, hyphen, type, in"
+                " small letters, digits and underscores"
+            )
+        sheets.setdefault(name[1], {})[name[2]] = load_sheet(path, palette)
+    if not sheets:
+        raise SpriteError(f"{folder}: expected sheets like satyr-type1.png, found none")
     return sheets
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from cimg.files import write_file
+from cimg.files import read_object, write_file
 from cimg.tables import short
 
 FOLDER = Path(__file__).parent / "results"
 STUDENT = 4.302653  # 97.5 % quantile of Student's t with two degrees of freedom: three seeds
 NORMAL = 1.959964  # the same of the normal distribution
+LARGEST = 4 * 2**20  # bytes of results: ten times what the longest comparison keeps
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
@@ -39,9 +40,9 @@ def read_results(path: Path) -> dict[str, Any]:
     """Results that `write_results` kept; empty if there is no file yet.
 
     Raises:
-        ValueError: the file isn't JSON.
+        ValueError: the file can't be read, is too large, or is no JSON object.
     """
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_object(path, LARGEST) if path.exists() else {}
 
 
 def write_results(path: Path, results: Mapping[str, Any], digits: int | None = None) -> None:

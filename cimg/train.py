@@ -1,6 +1,7 @@
 """Training: stochastic variational inference on scenes drawn evenly over the labels.
 
-    python -m cimg.train duel            # every setting is an option, see --help
+    python -m cimg.train duel                          # every setting is an option, see --help
+    python -m cimg.train mine.json --sprites sheets    # a world and characters of one's own
 
 What happens in one step is told in `cimg.step`; here is the run around it, which can be taken up
 again where it was killed, and the way to disk and back.
@@ -22,6 +23,7 @@ from cimg import checkpoint
 from cimg.checkpoint import CheckpointError
 from cimg.conditional import ConditionalVAE
 from cimg.data import Batches, held_out
+from cimg.scene import add_sprites
 from cimg.step import MODELS, Settings, advance, loss, optimisers, schedule
 from cimg.tables import whole
 from cimg.world import World, WorldError
@@ -101,6 +103,7 @@ def finish(model: ConditionalVAE, settings: Settings, batches: Batches) -> None:
 def description(model: ConditionalVAE, settings: Settings) -> dict:
     world = model.world
     about = {"format": FORMAT, "world": world.name, "drawn": checkpoint.fingerprint(world)}
+    about |= {"pictures": model.stage.digest}
     return about | {"settings": asdict(settings)}
 
 
@@ -118,6 +121,7 @@ def load(name: str | Path = "duel", world: World | None = None) -> ConditionalVA
 
     Raises:
         CheckpointError: no such weights, a broken file, or weights of another world or model.
+        SceneError: the world can't be drawn; sheets of one's own are made known by `add_sprites`.
     """
     shipped = isinstance(name, str) and not name.endswith(".safetensors")
     path = checkpoint.FOLDER / f"{name}.safetensors" if shipped else Path(name)
@@ -132,6 +136,8 @@ def load(name: str | Path = "duel", world: World | None = None) -> ConditionalVA
             f"{path}: made for world '{about['world']}' with other visible variables or values "
             f"than world '{world.name}' has"
         )
+    if checkpoint.other_pictures(about, world):
+        raise CheckpointError(f"{path}: trained on other sheets of the same characters; train anew")
     model = MODELS[settings.model](world, settings.hidden)
     checkpoint.fit(model, tensors, path)
     return model.eval().requires_grad_(False)
@@ -196,6 +202,8 @@ def resume(model: ConditionalVAE, found: list[Optimizer], settings: Settings, pa
     differ = [f"{k} was {before[k]}, is {now[k]}" for k in now if before[k] != now[k]]
     if about.get("drawn") != checkpoint.fingerprint(model.world):
         differ.append(f"the world was '{about['world']}'")
+    elif checkpoint.other_pictures(about, model.world):
+        differ.append("the sheets were others")
     if differ:
         what = "; ".join(differ)
         raise CheckpointError(f"{path}: kept by another run ({what}); remove it to start anew")
@@ -233,13 +241,14 @@ def main() -> None:
     """The command: train one world's model, with every setting as an option."""
     parser = argparse.ArgumentParser("python -m cimg.train", description=__doc__.split("\n")[0])
     parser.add_argument("world", help="name of a world that comes with cimg, or a JSON file")
-    parser.add_argument("--out", type=Path, help="where to keep the weights")
+    parser.add_argument("--out", type=Path, help="where to keep the weights; beside a JSON file")
+    parser.add_argument("--sprites", type=Path, help="a folder of sheets of your own")
     for field in fields(Settings):
         kind = type(field.default)
         flag = f"--{field.name.replace('_', '-')}"
         parser.add_argument(flag, type=kind, default=field.default, help=f"{field.default}")
     given = vars(parser.parse_args())
-    name, out = given.pop("world"), given.pop("out")
+    name, out, sprites = (given.pop(key) for key in ("world", "out", "sprites"))
     start = time.perf_counter()
 
     def report(step: int, losses: dict[str, float]) -> None:
@@ -247,8 +256,12 @@ def main() -> None:
         tqdm.write(f"step {step}, {time.perf_counter() - start:.0f} s: {parts}")
 
     try:
-        world = World.from_json(name) if name.endswith(".json") else World.load(name)
-        out = out or checkpoint.FOLDER / f"{world.name}.safetensors"
+        if sprites:
+            add_sprites(sprites)
+        own = name.endswith(".json")
+        world = World.from_json(name) if own else World.load(name)
+        place = Path(name) if own else checkpoint.FOLDER / f"{name}.json"
+        out = out or place.with_suffix(".safetensors")
         model = train(world, Settings(**given), out, report=report)
     except ValueError as error:
         parser.exit(2, f"{parser.prog}: {error}\n")

@@ -2,7 +2,7 @@
 
 z has one block for each independent mechanism: sky, sun and hills of the background, and the place
 of each character (see `mechanisms.py`). What a world says of the background, such as the sky in
-the arena, is heard instead of that block. What doesn't depend on networks is in `conditional.py`.
+the arena, has no block: it is heard. What doesn't depend on networks is in `conditional.py`.
 """
 
 from collections.abc import Mapping
@@ -12,17 +12,29 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cimg.conditional import START, ConditionalVAE
-from cimg.mechanisms import Background, Cast, Eye, Outline, Placed, Tint, halves, mlp
-from cimg.scene import HALF, ROLES, WIDTH, SceneError, check_world, stage
+from cimg.mechanisms import (
+    BETWEEN,
+    COLUMN,
+    PLACES,
+    Background,
+    Cast,
+    Eye,
+    Outline,
+    Placed,
+    Tint,
+    halves,
+)
+from cimg.scene import HALF, HEIGHT, ROLES, WIDTH, SceneError, check_world
 from cimg.sprites import POSES
 from cimg.world import World
 
 # Dimensions of a block of z: of sky, sun or hills; of a character's place.
 BEHIND, PLACE = 4, 2
+LEAST = 0.1  # a figure's colours that are less probable are dropped halfway through training
 SKY = ("sky", "sun", "hills")  # what a world may say about the background
-BLOCKS = (BEHIND, BEHIND, BEHIND, PLACE, PLACE)
-HIDDEN = ("background", "eye", "outline", "tint", "glance", "to_place")  # matrices for Muon
-Looks = tuple[Tensor, Tensor, Tensor, Tensor]
+BLOCKS = (BEHIND, BEHIND, BEHIND, PLACE, PLACE)  # in a world that says nothing of it
+HIDDEN = ("background", "outline", "ridge", "tint", "glance", "to_place")  # matrices for Muon
+Looks = dict[str, Tensor]
 
 
 class CausalVAE(ConditionalVAE):
@@ -37,10 +49,10 @@ class CausalVAE(ConditionalVAE):
     """
 
     def __init__(self, world: World, hidden: int = 128):
-        check_world(world)
-        super().__init__(world, BLOCKS)
+        drawn = check_world(world).variables
+        unsaid = [name for name in SKY if name not in world.visible]
+        super().__init__(world, (BEHIND,) * len(unsaid) + (PLACE, PLACE))
         self.hidden = hidden
-        drawn = stage().variables
         self.kinds = {  # label -> what an eye has to tell apart; actor and reactor share two heads
             f"{role}_{part}": part for role in ROLES for part in ("character", "type")
         } | {pose: pose for pose in ROLES.values()}
@@ -58,24 +70,30 @@ class CausalVAE(ConditionalVAE):
 
         self.background = Background(*(sizes.get(name, BEHIND) for name in SKY))
         self.cast = Cast(looks, PLACE)
-        if self.settings_of_sky:
-            self.eye = Eye(WIDTH, hidden)  # sees the scene, to read what a label says of the sky
-        self.tint = Tint(hidden)  # sees its colours, but not where
-        self.outline = Outline(hidden)  # sees its shapes, but no colours
+        # The background is looked at where nobody ever stands: so z can't tell who stands there.
+        self.tint = Tint(hidden)  # sees which colours there are above the characters
+        self.outline = Outline(COLUMN, WIDTH, hidden)  # sees shapes above them
+        self.ridge = Outline(HEIGHT, BETWEEN.stop - BETWEEN.start, hidden)  # and between them
         self.glance = Eye(HALF, hidden)  # sees one half, the reactor's mirrored
-        self.to_sky = nn.Linear(hidden, 2 * BEHIND)
-        self.to_shapes = nn.Linear(hidden, 2 * 2 * BEHIND)
-        self.to_place = mlp(hidden + looks, hidden // 2, 2 * PLACE)
+        self.to_z = nn.ModuleDict({name: nn.Linear(hidden, 2 * BEHIND) for name in unsaid})
+        # normalised, or for some figure in some place all its neurons may die, and stay so
+        self.to_place = nn.Sequential(
+            nn.Linear(hidden + looks, hidden // 2),
+            nn.LayerNorm(hidden // 2),
+            nn.GELU(),
+            nn.Linear(hidden // 2, 2 * PLACE),
+        )
+        self.register_buffer("spots", torch.zeros(len(PLACES), 2 * PLACE))  # of z
         heads = {self.kinds.get(name, name): sizes[name] for name in sizes}
         self.heads = nn.ModuleDict({f"read_{k}": nn.Linear(hidden, v) for k, v in heads.items()})
-        for layer in (self.to_sky, self.to_shapes, self.to_place[-1]):
+        for layer in (*self.to_z.values(), self.to_place[-1]):
             nn.init.constant_(layer.bias[len(layer.bias) // 2 :], START)
 
     # ── Labels ──────────────────────────────────────────────────────────────────────────────────
 
     def figures(self, values: Mapping[str, Tensor]) -> Tensor:
         """Which figure each one is: ``int64 [2n]``, the actors', then the reactors'."""
-        drawn, which = stage().variables, []
+        drawn, which = self.stage.variables, []
         for role, pose in ROLES.items():
             poses = torch.tensor([POSES.index(value) for value in drawn[pose]])
             look = values[f"{role}_character"] * len(drawn[f"{role}_type"]) + values[f"{role}_type"]
@@ -84,7 +102,7 @@ class CausalVAE(ConditionalVAE):
 
     def said(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What the labels say of the background, one-hot (nothing in the duel)."""
-        known = stage().variables
+        known = self.stage.variables
         return {k: F.one_hot(values[k], len(known[k])).float() for k in self.settings_of_sky}
 
     # ── Training ────────────────────────────────────────────────────────────────────────────────
@@ -105,50 +123,69 @@ class CausalVAE(ConditionalVAE):
 
     def ripen(self, done: float, blurred: float, sharpness: float) -> None:
         """Places are blurred first, so that no figure is learnt off centre: it forms as the mean
-        over all places. Then the choice of a place becomes sharper."""
+        over all places. Then the choice of a place becomes sharper. Halfway, figures settle."""
         end = 1.5 * blurred
         blur = (end - done) / (end - blurred) if end else 0.0
         self.cast.blur.fill_(min(1.0, max(0.0, blur)))
         self.cast.sharpness.fill_(1 + (sharpness - 1) * done)
         self.background.sharpness.fill_(sharpness)
+        self.cast.least.fill_(LEAST if done > 0.5 else 0.0)
 
     # ── The model ───────────────────────────────────────────────────────────────────────────────
 
     def scene_given(self, z: Tensor, values: Mapping[str, Tensor]) -> Placed:
         """p(scene | labels, z), a distribution over scenes for each row of ``z [n, z]``."""
-        *behind, actor, reactor = z.split(BLOCKS, 1)
-        said = self.said(values)
-        codes = (said.get(name, code) for name, code in zip(SKY, behind, strict=True))
+        *behind, actor, reactor = z.split(self.blocks, 1)
+        codes = dict(zip(self.to_z, behind, strict=True)) | self.said(values)
+        background = self.background(*(codes[name] for name in SKY))
         places = self.cast.places(torch.cat([actor, reactor]))
-        return Placed(self.background(*codes), self.cast.figures, self.figures(values), places)
+        return Placed(background, self.cast.settled(), self.figures(values), places)
 
     # ── The guide ───────────────────────────────────────────────────────────────────────────────
 
     def look(self, scenes: Tensor) -> Looks:
-        """What the eyes see, ``[n, hidden]`` each: its colours, its shapes, the whole scene (where
-        a label says something of the sky); and its halves, ``[2n, hidden]``."""
+        """What the eyes see of each part of a picture, ``[n, hidden]`` each."""
         scenes = scenes.long()
-        whole = self.eye(scenes) if self.settings_of_sky else scenes.new_zeros(len(scenes), 0)
-        return self.tint(scenes), self.outline(scenes), whole, self.glance(halves(scenes))
+        actor, reactor = self.glance(halves(scenes)).chunk(2)
+        return {
+            "sky": self.tint(scenes),
+            "sun": self.outline(scenes[:, :COLUMN]),
+            "hills": self.ridge(scenes[:, :, BETWEEN]),
+            "actor": actor,
+            "reactor": reactor,
+        }
 
     def z_given(self, looks: Looks, values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of q(z | scene, labels), each ``[n, z]``."""
-        colours, shapes, _, half = looks
+        half = torch.cat([looks[role] for role in ROLES])
         figure = F.one_hot(self.figures(values), len(self.cast.figures)).float()
-        sky, rest = self.to_sky(colours).chunk(2, 1), self.to_shapes(shapes).chunk(2, 1)
-        place = self.to_place(torch.cat([half, figure], 1)).chunk(2, 1)
-        of_all = zip(sky, rest, place, strict=True)
-        loc, log_var = (torch.cat([a, b, *c.chunk(2)], 1) for a, b, c in of_all)
+        behind = [head(looks[name]).chunk(2, 1) for name, head in self.to_z.items()]
+        place = self.to_place(torch.cat([half, figure], 1))
+        if self.spots.any():  # rounded, see `remember_styles`
+            place = self.spots[self.cast.places(place[:, :PLACE]).argmax(1)]
+        blocks = zip(*behind, place.chunk(2, 1), strict=True)
+        loc, log_var = (torch.cat([*sky, *at.chunk(2)], 1) for *sky, at in blocks)
         return loc, (log_var / 2).exp()
 
     def label_logits(self, looks: Looks) -> dict[str, Tensor]:
         """q(label | scene) for each label, as logits ``[n, |values|]``."""
-        _, _, scene, half = looks
-        halves_of = dict(zip(ROLES, half.chunk(2), strict=True))
         owner = {pose: role for role, pose in ROLES.items()}
         return {
             name: self.heads[f"read_{self.kinds.get(name, name)}"](
-                halves_of[owner.get(name, name.split("_")[0])] if name in self.kinds else scene
+                looks[owner.get(name, name.split("_")[0])]
             )
             for name in self.world.visible
         }
+
+    @torch.no_grad()
+    def remember_styles(self, scenes: Tensor, values: Mapping[str, Tensor]) -> None:
+        """Keep q(z | scene, labels) of these scenes, for `sample_style`; its blocks for places are
+        rounded from now on, to the mean of all that are drawn in the same place. So z tells where
+        somebody stands and nothing of who does, which short training alone leaves in it."""
+        self.spots.zero_()
+        found = (x[:, -2 * PLACE :] for x in self.encode(scenes, values))
+        loc, scale = (torch.cat(x.chunk(2, 1)) for x in found)
+        at, both = self.cast.places(loc).argmax(1), torch.cat([loc, 2 * scale.log()], 1)
+        for place in at.unique():
+            self.spots[place] = both[at == place].mean(0)
+        super().remember_styles(scenes, values)

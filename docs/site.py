@@ -22,7 +22,8 @@ from docs import HERE, ROOT, page, slides
 from docs.sources import NotesError, taught
 
 DOCUMENTS = ("*.md", "docs/**/*.md", "sprites/*.md", "notebooks/source/*.md", "workshop/*.md")
-NOTEBOOKS = ("notebooks/[0-9]*.ipynb", "notebooks/solutions/[0-9]*.ipynb")
+TEMPLATE = PurePosixPath("notebooks/template/my-world.ipynb")  # for a world of the learner's own
+NOTEBOOKS = ("notebooks/[0-9]*.ipynb", "notebooks/solutions/[0-9]*.ipynb", str(TEMPLATE))
 INDEX = "search-index.js"
 NAV = {  # in the order of the page's side; what isn't there is left out
     "Look up": ["docs/cheat-sheet.md", "docs/glossary.md", "docs/limits.md"],
@@ -171,7 +172,8 @@ class Site:
     def side(self, here: Page) -> str:
         """Links to every page but the worked copies and the guide's; here with its sections."""
         course = [s for s in self.pages if s.match("notebooks/*.ipynb") and len(s.parts) == 2]
-        groups = {"The course": course, **{k: map(PurePosixPath, v) for k, v in NAV.items()}}
+        others = {k: map(PurePosixPath, v) for k, v in NAV.items()}
+        groups = {"The course": [*course, TEMPLATE], **others}
         made = []
         for title, sources in groups.items():
             items = [self.entry(self.pages[s], here) for s in sources if s in self.pages]

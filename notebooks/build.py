@@ -1,10 +1,10 @@
 """Build the course's notebooks from `source/`: python notebooks/build.py [--all | --check] [NAME …]
 
 From each source two notebooks: the learner's copy (here) and the worked copy (`solutions/`), both
-run top to bottom in a fresh kernel, offline, with their outputs. Pages (`page/`) have no source and
-no copies: they are run as they are. Only what has changed is built again: the source, or what the
-notebooks use (package, sprites). A second run changes no file. With --check nothing is run: it says
-whether the copies on disk are what the sources give.
+run top to bottom in a fresh kernel, offline, with their outputs. Pages (`page/`, `template/`)
+have no source and no copies: they are run as they are. Only what has changed is built again: the
+source, or what the notebooks use (package, sprites). A second run changes no file. With --check
+nothing is run: it says whether the copies on disk are what the sources give.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import struct
 import subprocess
 import sys
 import time
+import warnings
 from copy import deepcopy
 from pathlib import Path
 
@@ -50,8 +51,9 @@ def path_of(name: str, copy: str, out: Path = HERE) -> Path:
 
 
 def pages(out: Path = HERE) -> list[Path]:
-    """Notebooks that are no lessons: the explorer's page, which Voilà shows."""
-    return sorted(out.glob("page/*.ipynb"))
+    """Notebooks that are no lessons: the explorer's page, which Voilà shows, and the template for a
+    world of the learner's own."""
+    return sorted([*out.glob("page/*.ipynb"), *out.glob("template/*.ipynb")])
 
 
 def quizzes_of(source: Path) -> Path:
@@ -185,11 +187,15 @@ def keep_what_is_equal(new: NotebookNode, old: NotebookNode | None) -> None:
 
 
 def read_notebook(path: Path) -> NotebookNode | None:
-    """The notebook on disk, or None where there is none that can be read."""
+    """The notebook on disk, or None where there is none that is sound."""
     try:
-        return nbformat.read(path, as_version=4)
-    except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what nbformat mends is damaged as well
+            found = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+            nbformat.validate(found)
+    except Exception:  # noqa: BLE001  (nbformat breaks in many ways; it is built anew in any case)
         return None
+    return found
 
 
 def write_atomically(path: Path, text: str) -> bool:

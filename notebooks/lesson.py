@@ -67,18 +67,29 @@ def read_lesson(path: Path) -> Lesson:
     """Parse one percent-script; raises LessonError."""
     if not re.fullmatch(r"\d\d-[a-z0-9-]+", path.stem):
         raise LessonError(f"{path.name}: expected a name like '03-a-world-in-pyro.py'")
-    front, body = split_front_matter(path.read_text(encoding="utf-8"), path.name)
-    cells = jupytext.reads(body, fmt="py:percent").cells
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise LessonError(f"{path.name}: not UTF-8 text: {error.reason}") from error
+    front, body = split_front_matter(text, path.name)
+    cells = split_cells(body, path.name)
     for cell in cells:
         cell.metadata.pop("lines_to_next_cell", None)  # jupytext's own note of the blank lines
-        unknown = set(cell.metadata) - {"tags"} or set(cell.metadata.get("tags", ())) - {"solution"}
-        if unknown:
+        if dict(cell.metadata) not in ({}, {"tags": ["solution"]}):
             raise LessonError(
-                f"{path.name}: cell {cell.source[:40]!r} is marked {sorted(unknown)}; "
+                f"{path.name}: cell {cell.source[:40]!r} is marked {dict(cell.metadata)}; "
                 'the only mark there is is tags=["solution"]'
             )
         fill(cell.source, "worked", path.name)  # a broken gap is found here, not when it is built
     return Lesson(path.stem, check_front_matter(front, path.name), cells)
+
+
+def split_cells(body: str, name: str) -> list[NotebookNode]:
+    """The cells below the front matter."""
+    try:
+        return jupytext.reads(body, fmt="py:percent").cells
+    except Exception as error:  # jupytext breaks in many ways on a strange mark
+        raise LessonError(f"{name}: a cell's mark '# %%' can't be read ({error!s:.200})") from error
 
 
 def split_front_matter(text: str, name: str) -> tuple[dict, str]:

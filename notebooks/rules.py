@@ -29,6 +29,7 @@ ABSOLUTE_PATH = re.compile(
     r"(?:^|(?<=[\s'\"=(\[,]))(?:/[A-Za-z_.][\w.-]*){2,}|\b[A-Z]:\\\w+", re.MULTILINE
 )
 SHELL = re.compile(r"^\s*(?:!|%%?(?:pip|conda|sh|bash|system|cd)\b)", re.MULTILINE)
+DIGEST = re.compile(r"\b[Pp]ixels [0-9a-f]{8}\b")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 
 
@@ -250,6 +251,19 @@ def trained_numbers(notebook: NotebookNode) -> list[str]:
     ]
 
 
+def scene_digests(notebook: NotebookNode) -> list[str]:
+    """Scenes come with a digest of their pixels, which nbval compares, unless the cell says that
+    they are drawn by trained weights: `digest=False`."""
+    found = []
+    for cell in code(notebook):
+        shown = [o.data for o in cell.get("outputs", ()) if "image/png" in o.get("data", {})]
+        for alt in (data.get("text/plain", "") for data in shown):
+            scenes = re.search(r"\b\d+ scenes?\b", alt) and not alt.startswith("Explorer.")
+            if scenes and not DIGEST.search(alt) and "digest=False" not in cell.source:
+                found.append(f"cell {cell.id}: scenes without a digest of their pixels")
+    return found
+
+
 def comparison(notebook: NotebookNode) -> list[str]:
     """No cell is taken out of nbval's strict comparison."""
     return [
@@ -329,6 +343,7 @@ def findings(notebook: NotebookNode, path: Path) -> list[str]:
         sources,
         pictures,
         trained_numbers,
+        scene_digests,
         comparison,
         gaps,
     ):

@@ -1,4 +1,4 @@
-"""Draws the six sprite sheets and the contact sheet: `python sprites/draw.py [folder]`.
+"""Draws the nine sprite sheets and the contact sheet: `python sprites/draw.py [folder]`.
 
 Needs nothing but Python. The PNG files are written here, uncompressed, so that they are the same
 byte for byte on every machine (compressors differ from one build of zlib to the next).
@@ -11,13 +11,14 @@ from pathlib import Path
 
 import golem
 import satyr
+import witch
 from lettering import LABEL_HEIGHT, write
 from rig import NAMES, SIZE, TRANSPARENT, Frame
 
 HERE = Path(__file__).resolve().parent
 POSES = ("attack", "taunt", "walk", "die", "hurt", "idle")
 TYPES = ("type1", "type2", "type3")
-CHARACTERS = {"satyr": satyr.draw, "golem": golem.draw}
+CHARACTERS = {"satyr": satyr.draw, "golem": golem.draw, "witch": witch.draw}
 
 Rows = list[list[int]]
 

@@ -74,8 +74,8 @@ def run(name: str, arguments: list[str]) -> tuple[Count, int]:
 
 
 def find_notebooks() -> list[str]:
-    """Learner's and worked copies, and the explorer's page."""
-    folders = ("", "solutions/", "page/")
+    """Learner's and worked copies, the explorer's page, and the template."""
+    folders = ("", "solutions/", "page/", "template/")
     found = [path for folder in folders for path in ROOT.glob(f"notebooks/{folder}*.ipynb")]
     return [str(path.relative_to(ROOT)) for path in sorted(found)]
 
@@ -83,7 +83,7 @@ def find_notebooks() -> list[str]:
 def main(passed_on: list[str]) -> int:
     start = time.perf_counter()
     paths = find_notebooks()
-    compare = ["--nbval", "--nbval-cell-timeout=300", f"--nbval-sanitize-with={SANITIZE}"]
+    compare = ["--nbval", "--nbval-cell-timeout=900", f"--nbval-sanitize-with={SANITIZE}"]
     stages = [("package and house", ["tests", "--durations=10"])]
     if paths:
         stages.append(("notebooks", ["-p", "no:cacheprovider", *compare, *paths]))

@@ -136,7 +136,7 @@ CASES["01.3"] = Case(
     wrong(constant=lambda p: 0, pixels=lambda p: 8 * sun(p) + 2, fraction=lambda p: sun(p) + 0.25)
     + [("from 1", (lambda p: sun(p) + 1,))]
     + wrong(
-        skies=lambda p: sun(p) if p[0, 0] == 3 else 7 - sun(p),
+        skies=lambda p: int((p[5] == 9).nonzero()[0] // 8),  # gold: there is none by night
         partly=lambda p: sun(p) if p[20, 12] != p[20, 40] else 7 - sun(p),
         rarely=lambda p: 7 - sun(p),
     ),
@@ -248,6 +248,11 @@ def nameless(action):
     return action
 
 
+def in_a_plate(action):
+    with pyro.plate("own", 5):
+        return reactor(0 * action[0])
+
+
 CASES["03.1"] = Case(
     one(reactor, in_logits),
     [
@@ -255,8 +260,10 @@ CASES["03.1"] = Case(
         ("order", (partial(reactor, order=(1, 0, 2, 3)),)),
         ("row", (partial(reactor, alone=True),)),
         ("return", (partial(reactor, returned=0),)),
+        ("stopped", (partial(reactor, order=(3, 0, 1, 2)),)),
+        ("plate", (in_a_plate,)),
     ],
-    one(partial(reactor, order=(3, 0, 1, 2)), partial(reactor, skip="attack"), "reactor", site),
+    one("reactor", site, lambda: None),
 )
 CASES["03.2"] = Case(
     one(50_000, "50,000", 5e4, torch.tensor(50_000), [50_000]),
@@ -319,6 +326,7 @@ CASES["04.1"] = Case(
     ),
     wrong(
         log=lambda r, s: weights(r, s).log(),
+        notebook=lambda r, s: weights(r, list(s)[:3]),
         all=lambda r, s: weights(r, DUEL.variables),
         sum=partial(weights, combine=lambda parts: parts.sum(0)),
         one=partial(weights, combine=lambda parts: parts[-1]),
@@ -390,13 +398,15 @@ def shares(rows):
 
 ADJUSTED = average(shares(SKY))
 CASES["05.2"] = Case(
-    one(ADJUSTED, torch.tensor(ADJUSTED), 0.373, "0.37"),
+    one(ADJUSTED, torch.tensor(ADJUSTED), f"{ADJUSTED:.4f}", "0.37"),
     wrong(
         unweighted=average([1] * 4),
         joint=average(shares(SKY[ACTED == 0]) * (ACTED == 0).double().mean()),
         others=average(shares(SKY[ACTED != 0])),
         taunt=average(shares(SKY), 1),
         harm=HARM.mean(),
+        even=average([0.25] * 4),
+        exact=float(probability(ARENA, "reaction", do=ATTACK)[:2].sum()),
         outside=37,
         other=0.25,
     ),
@@ -444,13 +454,12 @@ CASES["06.1"] = Case(
     r"\b10\b",
 )
 LOW = dict.fromkeys(("reactor_strength", "reactor_defense", "reactor_attack"), "low")
+BACK = {"action": "taunt"}
 ATTACKED, TAUNTED, _ = DUEL.variables["reaction"].cpt[0, 0, 0]
 
 
-def had(k, coupling="gumbel"):
-    return probability_had(
-        DUEL, "reaction", LOW | {"action": "taunt", "reaction": k}, ATTACK, coupling
-    )
+def had(k, coupling="gumbel", seen=BACK):
+    return probability_had(DUEL, "reaction", LOW | seen | {"reaction": k}, ATTACK, coupling)
 
 
 def both(row):
@@ -470,6 +479,8 @@ CASES["06.2"] = Case(
         sum=both(TAUNTED[3] * had(3)),
         last=both(had(3)),
         weights=both(sum(had(k) for k in range(4)) / 4),
+        golem=both(probability(DUEL, "reaction", given={"reactor_character": "golem"}, do=ATTACK)),
+        fact={c: sum(TAUNTED[k] * had(k, c, {}) for k in range(4)) for c in ("gumbel", "monotone")},
     ),
     one(both([0.5, 0.5]), {"gumbel": ATTACKED, "clayton": ATTACKED}, ATTACKED, both("half")),
 )
@@ -537,7 +548,10 @@ CASES["07.3"] = Case(
         alike=[THREE[1]] * 3,
         kept=[x | {"actor_distance": 0.5} for x in THREE],
     ),
-    one(THREE[:2], 3, [1, 2, 3], [{"action": 7, "actor_distance": 0}] * 3),
+    one(
+        *(THREE[:2], 3, [1, 2, 3], [{"action": 7, "actor_distance": 0}] * 3),
+        [(torch.zeros(1), one_of) for one_of in THREE],
+    ),
 )
 
 # --- 08 -------------------------------------------------------------------------------------------
@@ -698,15 +712,17 @@ CASES["09.3"] = Case(
     one({"action": torch.zeros(5)}, codes(SCENE, 5), "rows", {name: "x" for name in SCENE}, [1, 2]),
 )
 NOISE = abduct(DUEL, FACTS, seed=9)
-BACK = {"action": "taunt"}
 CASES["09.4"] = Case(
-    one(predict(DUEL, would(), NOISE, do=BACK), {k: x[:4] for k, x in FACTS.items()}),
+    one(predict(DUEL, would(), NOISE, do=BACK), FACTS),
     wrong(
         action=would(),
         anew=predict(DUEL, would(), abduct(DUEL, would(), seed=4), do=BACK),
         strangers=predict(DUEL, would(), NOISE, do=BACK | {"reactor_type": "type3"}),
     ),
-    one(3, {"action": [1, 1]}, {name: torch.zeros(0) for name in SCENE}),
+    one(
+        *(3, {"action": [1, 1]}, {name: torch.zeros(0) for name in SCENE}),
+        {name: column[:4] for name, column in FACTS.items()},  # too few to tell luck from noise
+    ),
 )
 
 # --- 10 -------------------------------------------------------------------------------------------
@@ -840,6 +856,187 @@ CASES["11.4"] = Case(
     + wrong(half=["about 0.5", "seldom"]),
     one("seldom", {"error": 0.01, "right": "seldom"}, ["seldom"]),
     "below|seldom",
+)
+# --- 12, and the template for a world of one's own ------------------------------------------------
+
+CASES["12.1"] = Case(
+    one(
+        {"a": "world", "b": "nobody", "c": "world", "d": "stage"},
+        ["World", "nobody", "the world", "the stage"],
+    ),
+    wrong(
+        a=["stage", "nobody", "world", "stage"],
+        b=["world", "world", "world", "stage"],
+        c=["world", "nobody", "nobody", "stage"],
+        d=["world", "nobody", "world", "world"],
+    ),
+    one(["world"] * 3, {"a": "teacher", "b": "nobody", "c": "world", "d": "stage"}, "world"),
+)
+
+
+def doors(outer, inner):
+    """Σ over skies of `outer` x Σ over actions of `inner` x P(harm | action, sky), by counting."""
+
+    def front_door(photos, action):
+        did, sky, harm = photos["action"], photos["sky"], (photos["reaction"] <= 1).double()
+        total = 0.0
+        for s in range(4):
+            here = sky == s
+            weights = [inner(did, here, a, action) for a in range(3)]
+            harms = [harm[here & (did == a)].mean() for a in range(3)]
+            inside = sum(w * x for w, x in zip(weights, harms, strict=True))
+            total += outer(did, here, action) * inside
+        return total
+
+    return front_door
+
+
+def brought(did, here, action):
+    return here[did == action].double().mean()
+
+
+def everywhere(did, here, action):
+    return here.double().mean()
+
+
+def as_frequent(did, here, a, action):
+    return (did == a).double().mean()
+
+
+def only_that(did, here, a, action):
+    return float(a == action)
+
+
+CASES["12.2"] = Case(
+    one(
+        doors(brought, as_frequent),
+        lambda photos, action: torch.tensor([doors(brought, as_frequent)(photos, action)]),
+        lambda photos, action: float(doors(brought, as_frequent)(photos, action)),
+    ),
+    wrong(
+        seeing=doors(brought, only_that),
+        back_door=doors(everywhere, only_that),
+        sky=doors(brought, lambda did, here, a, action: (did[here] == a).double().mean()),
+        uneven=doors(brought, lambda did, here, a, action: 1 / 3),
+        outer=doors(everywhere, as_frequent),
+        other=lambda photos, action: 0.5,
+    ),
+    one(0.47, lambda photos: 0.47, lambda photos, action: photos, lambda p, a: p["fever"]),
+)
+CASES["12.3"] = Case(
+    one(
+        {"a": "breaks", "b": "breaks", "c": "keeps", "d": "keeps"},
+        [True, True, False, False],
+        ["Breaks", "break", "keep", "Keeps"],
+    ),
+    wrong(
+        a=["keeps", "breaks", "keeps", "keeps"],
+        b=["breaks", "keeps", "keeps", "keeps"],
+        c=["breaks", "breaks", "breaks", "keeps"],
+        d=["breaks", "breaks", "keeps", "breaks"],
+    ),
+    one("breaks", ["breaks"], {"a": "breaks", "e": "keeps"}, ["opens"] * 4),
+)
+
+
+def story(name="storm", **tables):
+    """A world that is shipped, with other tables or other parts."""
+    spec = World.load(name).to_dict()
+    for entry in spec["variables"]:
+        entry.update(tables.get(entry["name"], {}))
+    return spec
+
+
+EVEN = {"action": {"cpt": [[[0.4, 0.3, 0.3]] * 2] * 2}}  # the fever has no say in the action
+OWN = story(fever={"cpt": [0.5, 0.5]})
+STRANGER = {"values": ["satyr", "golem", "faun"]}
+GOLEM_DIED = {"actor_character": "witch", "actor_type": "type1", "action": "attack"}
+GOLEM_DIED |= {"reactor_character": "golem", "reactor_type": "type2", "sky": "night"}
+GOLEM_DIED |= {"reaction": "die"}
+SEEING = {"of": {"fever": "yes"}, "given": {"reaction": "die"}}
+DOING = {"of": {"reaction": "die"}, "do": {"action": "attack"}}
+IMAGINING = {"of": {"reaction": "die"}, "given": GOLEM_DIED, "do": WALK}
+
+
+def three(seeing=SEEING, doing=DOING, imagining=IMAGINING):
+    return {"seeing": seeing, "doing": doing, "imagining": imagining}
+
+
+CASES["my.1"] = Case(
+    one(OWN, World.from_dict(OWN), World.from_dict(story(**EVEN))),
+    wrong(
+        drawn=story(actor_character=STRANGER, reactor_character=STRANGER),
+        copied=story("arena"),
+        idle=story(reaction={"parents": ["sky"], "cpt": [[0.25] * 4] * 4}),
+        never=story(action={"cpt": [[[0.5, 0.5, 0.0]] * 2] * 2}),
+    ),
+    one(3, "no-such-file.json", {"name": "mine"}, story(fever={"cpt": [0.5, 0.6]})),
+)
+CASES["my.2"] = Case(
+    [(OWN, three()), (World.from_dict(OWN), [SEEING, DOING, IMAGINING])],
+    [
+        ("seeing", (OWN, three(seeing=SEEING | {"do": ATTACK}))),
+        ("doing", (OWN, three(doing={"of": {"reaction": "die"}, "given": ATTACK}))),
+        ("imagining", (OWN, three(imagining=DOING))),
+        ("fact", (OWN, three(imagining=IMAGINING | {"do": ATTACK}))),
+        ("untouched", (OWN, three(doing=DOING | {"of": {"fever": "yes"}}))),
+        ("nothing", (OWN, three(seeing=SEEING | {"given": {"sky": "night", "action": "walk",
+                                                            "fever": "yes"},
+                                                 "of": {"reactor_ward": "weak"}}))),
+    ],
+    [
+        (OWN, "three questions"),
+        (OWN, three(seeing="P(fever | die)")),
+        (OWN, three(seeing=SEEING | {"given": {"weather": "bad"}})),
+        (OWN, three(doing=DOING | {"because": "I say so"})),
+        (3, three()),
+    ],
+)  # fmt: skip
+CLAIM = {"cause": "action", "effect": "reaction", "confounded": True}
+CASES["my.4"] = Case(
+    [
+        (OWN, CLAIM),
+        (OWN, ["action", "reaction", "yes"]),
+        (story(**EVEN), CLAIM | {"confounded": 0}),
+    ],
+    [
+        ("idle", (OWN, CLAIM | {"cause": "reaction", "effect": "action"})),
+        ("agree", (OWN, CLAIM | {"confounded": "no"})),
+        ("apart", (story(**EVEN), CLAIM)),
+    ],
+    [(OWN, "it is confounded"), (OWN, CLAIM | {"cause": "weather"}), (7, CLAIM)],
+)
+MINE = World.from_dict(OWN)
+EXACT = {
+    "seeing": probability(MINE, "fever", {"reaction": "die"})[1],
+    "doing": probability(MINE, "reaction", do=ATTACK)[0],
+    "imagining": probability_had(MINE, "reaction", GOLEM_DIED, WALK)[0],
+}
+MADE, PRIOR = probability(MINE, "reaction", do=WALK)[0], probability(MINE, "fever")[1]
+ALSO = probability_had(MINE, "reaction", GOLEM_DIED, WALK, "monotone")[0]
+CASES["my.3"] = Case(
+    [
+        (OWN, three(), EXACT),
+        (MINE, three(), [float(x) for x in EXACT.values()]),
+        (MINE, three(), EXACT | {"imagining": ALSO}),
+    ],
+    [
+        (name, (OWN, three(), EXACT | {rung: x}))
+        for name, rung, x in (
+            ("prior", "seeing", PRIOR),
+            ("joint", "seeing", probability(MINE, ["fever", "reaction"])[1, 0]),
+            ("seen", "doing", probability(MINE, "reaction", ATTACK)[0]),
+            ("fact", "imagining", 1.0),
+            ("made", "imagining", MADE),
+            ("outside", "doing", 1.2),
+            ("other", "doing", 0.01),
+        )
+    ],
+    [
+        (OWN, three(), 0.5),
+        (OWN, three(), EXACT | {"doing": "often"}),
+        (OWN, three(doing=DOING | {"do": {"weather": "bad"}}), EXACT),
+    ],
 )
 OPEN = {  # what a stub holds, besides `...`: as the mistake was, and nothing changed
     "01.2": (over(turned, same),),

@@ -1,10 +1,18 @@
-"""The benchmark runner: its table, its targets, and that one broken benchmark loses no others."""
+"""The benchmark runner: its table, its targets, and that one broken benchmark loses no others; and
+that README shows what was measured."""
 
 import importlib
 import json
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from cimg.query import probability
+from tests.benchmarks import clock, kept
 
 bench = importlib.import_module("tests.benchmarks.__main__")
 rows = importlib.import_module("tests.benchmarks.rows")
@@ -33,19 +41,15 @@ def test_targets(value, target, is_met):
         ({"more": 1}, "unknown keys"),
         ({"target": "2"}, "should read like"),
         ({"target": "< 2"}, "should read like"),
+        ({"main": "yes"}, "'main' should be bool"),
+        ({"peers": {"x": {"value": 1}}}, "x: expected .*least"),
+        ({"peers": {"x": {"value": 1, "least": 3, "median": 2, "most": 4}}}, "in order"),
     ],
 )
 def test_a_bad_row_is_refused(change, message):
     assert rows.check_row(dict(ROW), "x") == ROW
     with pytest.raises((TypeError, ValueError), match=message):
         rows.check_row(ROW | change, "x")
-
-
-def test_a_time_may_be_a_tuple():
-    row = {"what": "import", "value": 1.5, "unit": "s"}
-    assert rows.check_row(("import", 1.5, None), "x") == row
-    short = rows.check_row(("import", 1.5, 0.00015), "x")
-    assert rows.met(0.00015, short["target"]) and not rows.met(0.00016, short["target"])
 
 
 def test_table():
@@ -74,3 +78,119 @@ def test_main_writes_all_rows_and_fails_if_one_breaks(monkeypatch, tmp_path, cap
     assert "Broke down: bench_bad" in capsys.readouterr().out
     written = json.loads((tmp_path / "build" / "bench.json").read_text(encoding="utf-8"))
     assert written["rows"] == [{"module": "good", **ROW}] and written["machine"]["cores"] >= 1
+
+
+def test_the_set_up_is_measured_only_if_it_is_named(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(bench, "OUT", tmp_path / "bench.json")
+    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    monkeypatch.setattr(bench, "measure_apart", lambda name: asked.append(name) or [ROW])
+    assert bench.main(["setup"]) == 0 and asked == ["bench_setup"]
+    assert bench.main([]) == 0 and "bench_setup" not in asked[1:]
+    assert {"bench_course", "bench_growth", "bench_scenes", "bench_worlds"} <= set(asked)
+
+
+def test_the_set_up_is_that_of_make():
+    """The commands that are measured, in the Makefile's words."""
+    setup = importlib.import_module("tests.benchmarks.bench_setup")
+    made = [" ".join(command[1:]) for command in setup.commands(Path("venv"))]
+    makefile = (Path(kept.ROOT) / "Makefile").read_text(encoding="utf-8")
+    lines = re.findall(r"\$\(PY\) (-m pip install .*)", makefile[makefile.index("$(STAMP): req") :])
+    assert made == ["-m venv venv", *lines]
+
+
+# --- the clock ------------------------------------------------------------------------------------
+
+
+def test_turns(monkeypatch):
+    """Works take turns, the first turn isn't counted, loops are divided by."""
+    called, now = [], iter(range(1000))
+    monkeypatch.setattr(clock, "perf_counter", lambda: next(now))
+    one, other = lambda: called.append(1), lambda: called.append(2)
+    taken = clock.turns(one, other, repeat=2, loops=(1, 3))
+    assert called == [1, 2, 2, 2] * 3
+    assert taken == [[1, 1], [1 / 3, 1 / 3]]
+
+
+def test_rows_of_times_and_of_rates():
+    slow = clock.milliseconds("x", [0.001, 0.002, 0.004], "≤ 5", True, a_peer=[0.004, 0.004, 0.004])
+    assert (slow["value"], slow["unit"], slow["spread"]) == (2, "ms", "1 to 4")
+    assert slow["peers"]["a peer"] == {"value": 4, "least": 1, "median": 2, "most": 4}
+    fast = clock.rate("x", 100, [1, 2, 1], peer=(10, [1, 1, 1]))
+    assert (fast["value"], fast["unit"]) == (100, "/s") and "main" not in fast
+    assert fast["peers"]["peer"] == {"value": 10, "least": 5, "median": 10, "most": 10}
+    for row in (slow, fast):
+        assert rows.check_row(row, "x") is row
+
+
+# --- what is kept ---------------------------------------------------------------------------------
+
+MACHINE = {"date": "2026-01-31", "processor": "x86_64", "cores": 2, "memory": "24 GiB",
+           "system": "Linux", "python": "3.11.7", "torch": "2.13.0"}  # fmt: skip
+
+
+def result(*modules: str, **machine: str) -> dict:
+    return {"machine": MACHINE | machine, "rows": [{"module": m, **ROW} for m in modules]}
+
+
+def test_rows_of_a_module_are_replaced_if_the_machine_is_the_same():
+    new = result("b", "c", date="2026-02-01")
+    both = kept.merged(result("a", "b", "b"), new)
+    assert [row["module"] for row in both["rows"]] == ["a", "b", "c"]
+    assert both["machine"]["date"] == "2026-02-01"
+    assert kept.merged({}, new) == new
+    with pytest.raises(SystemExit, match="of another machine"):
+        kept.merged(result("a"), result("b", cores=4))
+    assert kept.merged(result("b"), result("b", cores=4)) == result("b", cores=4)
+
+
+def test_the_table_of_readme():
+    fast = clock.rate("scenes", 100, [1, 2, 1], main=True, Pillow=(10, [1, 1, 1]))
+    told = {"machine": MACHINE, "rows": [ROW, fast, ROW | {"main": True, "note": "so"}]}
+    *_, first, second = kept.table(told).splitlines()
+    assert first == "| scenes | 100/s (50 to 100) | Pillow 10/s: 10 times (5 to 10) |"
+    assert second == "| import | 1.5 s | so |"
+    assert "2026-01-31: 2 cores (x86_64), 24 GiB of memory, Linux, Python 3.11.7" in kept.table(
+        told
+    )
+    assert kept.with_table(f"a\n{kept.START}\nold\n{kept.END}\nb", told).endswith("\nb")
+    with pytest.raises(SystemExit, match="expected the lines"):
+        kept.with_table("no marks", told)
+
+
+def test_readme_shows_what_was_measured():
+    """Its table is that of docs/bench.json, which has rows of every module; so has the plot."""
+    readme = kept.README.read_text(encoding="utf-8")
+    assert kept.KEPT.is_file(), "not measured yet: make bench ARGS=--keep"
+    measured = kept.read()
+    assert kept.with_table(readme, measured) == readme
+    for row in measured["rows"]:
+        assert row["module"]
+        rows.check_row({k: x for k, x in row.items() if k != "module"}, row["module"])
+    modules = {path.stem.removeprefix("bench_") for path in bench.HERE.glob("bench_*.py")}
+    assert {row["module"] for row in measured["rows"]} == modules
+    largest = [
+        row for row in measured["rows"] if re.match(r"munin \(|grid of treewidth 12", row["what"])
+    ]
+    assert len(largest) == 3 and all(
+        row["value"] < 100 for row in largest
+    )  # as README says below it
+    with Image.open(kept.PLOT) as image:
+        assert image.format == "PNG" and image.width > 800
+    assert re.search(r"!\[.{80,}\]\(docs/bench-growth\.png\)", readme)
+
+
+def test_grids_have_the_treewidth_that_they_are_made_for():
+    """And exact answers on them agree with the sum over everything."""
+    growth = importlib.import_module("tests.benchmarks.bench_growth")
+    world = growth.grid(2, 3)
+    assert list(world.variables) == [f"x{i}_{j}" for i in range(3) for j in range(2)]
+    assert world.variables["x2_1"].parents == ("x1_1", "x2_0")
+    whole = np.ones(())
+    for i, v in enumerate(world.variables.values()):
+        axes = [list(world.variables).index(name) for name in (*v.parents, v.name)]
+        shape = [2 if k in axes else 1 for k in range(i + 1)]
+        whole = whole[..., None] * v.cpt.numpy().reshape(shape)
+    given = whole[1].sum((0, 1, 2, 3))
+    found = probability(world, "x2_1", {"x0_0": "yes"})
+    assert np.allclose(found, given / given.sum(), atol=1e-9)

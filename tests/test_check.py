@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import build
 import lesson
-from cimg.answers import JUDGES
+from cimg.answers import JUDGES, Unclear, choice, describe, fields, numbers
 from cimg.check import HINTS, QUIZZES, SAID, Check, check, read_judges
 
 FOLDER = Path(build.HERE)
@@ -76,7 +76,8 @@ def test_every_hint_is_reached(number):
 def test_what_cannot_be_read_is_said_in_a_line(number):
     for answers in CASES[number].unclear:
         verdict = Check().look(number, *answers)
-        assert verdict.state == "unclear", verdict
+        stopped = " stopped with " in verdict.lines[0]  # a try as good as any other
+        assert verdict.state == ("wrong" if stopped else "unclear"), verdict
         assert len(verdict.lines) == 1 and 10 < len(verdict.lines[0]) < 250, verdict
 
 
@@ -194,7 +195,15 @@ def test_nothing_raises_where_a_check_takes_longer():
         "sum",
         lambda d, c: c,
     ):
-        assert Check().look("07.2", value).state == "unclear"
+        assert Check().look("07.2", value).state in ("unclear", "wrong")
+
+
+def test_an_answer_that_claims_to_be_huge_is_not_made_so():
+    huge = torch.zeros(1).expand(10**12)
+    for read in (numbers, lambda x: fields(x, ["a", "b"]), lambda x: choice(x, ["a", "b"])):
+        with pytest.raises(Unclear, match=r"a Tensor of shape \[1000000000000\]"):
+            read(huge)
+    assert describe(10**5000) == "of thousands of digits"
 
 
 @settings(max_examples=100, deadline=None)
@@ -232,7 +241,14 @@ def test_a_function_that_stops_is_named_with_its_error():
         return {}["sun"]
 
     verdict = Check().look("01.3", sun_of)
-    assert verdict.lines == ("sun_of stopped with KeyError: 'sun'.",)
+    assert verdict.lines == ("sun_of stopped with KeyError: 'sun'.",) and verdict.state == "wrong"
+
+
+def test_a_function_that_stops_is_a_try():
+    checked = Check()
+    verdicts = [checked.look("11.3", raising(ValueError("no"))) for _ in range(3)]
+    assert ["Second hint" in repr(v) for v in verdicts] == [False, True, True]
+    assert verdicts[2].link.startswith("solutions/")
 
 
 def test_a_check_leaves_nothing_behind(capsys):
@@ -325,7 +341,10 @@ def test_every_exercise_of_a_notebook_has_its_check(notebook):
 
 
 def test_no_judge_is_without_a_notebook():
-    assert {number[:2] for number in JUDGES} <= set(SOURCES) == set(QUIZ)
+    template = (FOLDER / "template" / "my-world.ipynb").read_text(encoding="utf-8")
+    for number in JUDGES:
+        assert number[:2] in SOURCES or f'check(\\"{number}\\"' in template
+    assert set(SOURCES) == set(QUIZ)
 
 
 @pytest.mark.parametrize("notebook", sorted(SOURCES))

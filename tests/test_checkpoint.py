@@ -255,7 +255,7 @@ def test_a_file_that_may_not_be_read(path, monkeypatch):
     ],
 )
 def test_tensors_that_do_not_fit(change, message):
-    module = small(3)
+    module = Small()
     before = {k: x.clone() for k, x in module.state_dict().items()}
     tensors = {k: x for k, x in (small().state_dict() | change).items() if x is not None}
     with pytest.raises(CheckpointError, match=f"a.safetensors: .*{message}"):

@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 import cimg.data
+import cimg.files
 from cimg.data import Batches, combinations, draw, draw_evenly, export, held_out, labels_of, seeds
 from cimg.query import probability
 from cimg.scene import SceneError, render, stage, style_of, to_rgb
@@ -306,15 +308,35 @@ def test_a_file_where_a_folder_is_to_go(place, tmp_path):
 def test_no_permission(what, tmp_path, monkeypatch):
     """By a stand-in: root may write anywhere."""
 
-    def refuse(self, *arguments, **options):
-        raise PermissionError(13, "Permission denied", str(self))
+    def refuse(path, *arguments, **options):
+        if what in ("mkdir", "unlink") or "labels.csv" in str(path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return good(path, *arguments, **options)
 
-    monkeypatch.setattr(Path, what, refuse)
+    places = {"open": (cimg.files, "open"), "replace": (os, "replace")}
+    place, name = places.get(what, (Path, what))
+    good = getattr(place, name, open)
+    monkeypatch.setattr(place, name, refuse, raising=False)
     with pytest.raises(SceneError, match="out: can't be written to: Permission denied"):
         export(tmp_path / "out", DUEL, 2)
     monkeypatch.undo()
     left = {path.name for path in (tmp_path / "out").glob("*")}
     assert not [name for name in left if "labels.csv" in name]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links")
+def test_a_link_in_the_table_s_place_or_on_the_way_there_is_not_followed(tmp_path, monkeypatch):
+    """Whoever gave the folder away may have put them there."""
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+    (folder := tmp_path / "out").mkdir()
+    (other := tmp_path / "other").write_text("not yours")
+    names = ("labels.csv", "labels.csv.tmp", ".labels.csv.7.tmp", "000000.png")
+    for name in names:
+        (folder / name).symlink_to(other)
+    table = export(folder, DUEL, 2)
+    assert other.read_text() == "not yours"
+    assert not table.is_symlink() and len(read_table(table)) == 2
+    assert not (folder / "000000.png").is_symlink()
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ from cimg.world import World, WorldError
 
 DUEL, ARENA = World.load("duel"), World.load("arena")
 TINY = Settings(steps=6, batch=4, hidden=16)
+NIGHT = torch.ones(36, 64, dtype=torch.uint8)  # a scene with nothing in it
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -198,6 +199,8 @@ def test_a_gan_that_is_told_all_labels_does_what_the_world_does():
         (lambda g: g.encode(None, None), "no encoder: .* never taught the way back"),
         (lambda g: g.read(None), "doesn't read: its discriminator says how true"),
         (lambda g: g.draw({}, g.noise(1)), "needs 'action'; given: nothing"),
+        (lambda g: g.draw(5, g.noise(1)), "expected labels, a dict of tensors, found int"),
+        (lambda g: invert(g, NIGHT, {"action": torch.zeros(2).long()}), "scene, found those of 2"),
         (lambda g: g.draw({"action": torch.zeros(2).long()}, g.noise(3)), r"float \[2, 96\]"),
         (lambda g: score_imagining(g), "isn't told all labels"),
         (lambda g: invert(g, torch.zeros(4, 4), {}), r"one scene, uint8 \[36, 64\], found float32"),
@@ -213,6 +216,7 @@ def test_what_it_cannot_do_is_an_error_that_says_why(ask, message):
     "ask, error, message",
     [
         (lambda g: g.see({"action": "sing"}), WorldError, "sing"),
+        (lambda g: g.see([]), WorldError, "list"),
         (lambda g: g.see({"weather": "rain"}), WorldError, "weather"),
         (lambda g: g.see(n=-1), WorldError, "n"),
         (lambda g: g.noise(1, seed=-1), SceneError, "seed"),
@@ -261,7 +265,7 @@ def test_told_all_it_learns_from_the_causal_model_s_scenes_told_less_from_the_wo
     _, seen = scenes_of(ARENA, ("action",), replace(TINY, batch=2000))(0)
     exact, counted = (
         probability(ARENA, ("action", "reaction")),
-        shares(seen, ("action", "reaction")),
+        shares(ARENA, seen, ("action", "reaction")),
     )
     assert (counted - exact).abs().max() < 4 * (0.25 / 2000) ** 0.5
 
@@ -441,8 +445,9 @@ def test_what_was_measured_is_told_as_interval():
 
 def test_shares_are_counts():
     found = {"action": torch.tensor([0, 0, 2, 1]), "sky": torch.tensor([3, 3, 0, 1])}
-    table = shares(found, ("action", "sky"))
+    table = shares(ARENA, found, ("action", "sky"))
     assert table.shape == (3, 4) and table[0, 3] == 0.5 and table.sum() == 1
     scenes, values = draw(ARENA, 50, seed=3)
-    assert torch.equal(shares(read_back(scenes)[0], ("sky",)), shares(values, ("sky",)))
+    read, _ = read_back(scenes)
+    assert torch.equal(shares(ARENA, read, ("sky",)), shares(ARENA, values, ("sky",)))
     assert torch.equal(render(values), scenes)

@@ -91,7 +91,7 @@ def test_an_eye_is_a_linear_layer_on_one_hot_pixels(width):
 def test_an_outline_is_the_same_in_all_colours():
     """Whatever the palette is traded for, as long as different colours stay different."""
     torch.manual_seed(0)
-    outline = Outline(10)
+    outline = Outline(H, W, 10)
     values = sample_uniform(stage().variables, 6, seed=1)
     scenes = render(values).long()
     traded = torch.randperm(COLOURS)[scenes]
@@ -103,7 +103,7 @@ def test_an_outline_is_the_same_in_all_colours():
 
 def test_an_outline_sees_every_edge():
     torch.manual_seed(0)
-    outline, flat = Outline(10), torch.zeros(1, H, W, dtype=torch.int64)
+    outline, flat = Outline(H, W, 10), torch.zeros(1, H, W, dtype=torch.int64)
     for y, x in ((0, 0), (0, 63), (35, 0), (35, 63), (17, 30)):
         dotted = flat.clone()
         dotted[0, y, x] = 5
@@ -191,6 +191,21 @@ def test_a_mix_is_what_is_usual_and_its_layers():
         weights = mix.mix(code)
         want = [mix.usual + w[0] * mix.layers[0] + w[1] * mix.layers[1] for w in weights]
         torch.testing.assert_close(mix(code), torch.stack(want))
+
+
+def test_figures_settle_without_their_improbable_colours():
+    torch.manual_seed(0)
+    cast = Cast(3, 2)
+    with torch.no_grad():
+        cast.figures.normal_(0, 3)
+    before = cast.figures.softmax(1)
+    assert torch.equal(cast.settled(), cast.figures)
+    cast.least.fill_(0.1)
+    after = cast.settled().softmax(1)
+    few = (before < 0.1) & (before.amax(1, keepdim=True) > 0.8)
+    assert few.any() and (after[few] < 1e-12).all()
+    kept = before.masked_fill(few, 0)
+    torch.testing.assert_close(after, kept / kept.sum(1, keepdim=True))
 
 
 def test_places_blend_from_all_alike_to_a_sharp_choice():
@@ -284,7 +299,7 @@ def test_probabilities_and_likelihood_are_those_put_together_by_hand(n, seed, sh
         want = by_hand(d, i)
         np.testing.assert_allclose(probs[i].permute(1, 2, 0).numpy(), want, rtol=1e-4, atol=1e-6)
         seen = np.take_along_axis(want, scenes[i].numpy()[..., None].astype(int), 2)[..., 0]
-        log = np.log(seen[10:34].clip(1e-12)).sum()  # the floor is stated in the module
+        log = np.log(seen[10:34].clip(1e-30)).sum()  # the floor is stated in the module
         log += np.log(seen[:10]).sum() + np.log(seen[34:]).sum()
         np.testing.assert_allclose(logs[i].item(), log, rtol=1e-4)
 

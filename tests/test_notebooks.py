@@ -4,6 +4,7 @@ What the cells print is compared by nbval, in the second half of `make test`.
 """
 
 import copy
+import inspect
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 import build
 import lesson
 import rules
+from tests import __main__ as tests_main
 
 FOLDER = Path(build.HERE)
 SOURCES = sorted((FOLDER / "source").glob("*.py"))
@@ -53,6 +55,41 @@ def test_a_stub_is_its_solution_minus_the_gaps(path):
             assert re.fullmatch(pattern, text, re.DOTALL)
         for solution in (text.split("# <stub>")[0].strip() for text in inside):
             assert solution in cell.source and solution not in stubs[cell.id]
+
+
+def test_what_is_not_compared_is_told_in_one_file():
+    """nbval-sanitize.cfg: its replacements, each with a reason; where scenes have no digest."""
+    cfg = build.SANITIZE.read_text(encoding="ascii")
+    sections = re.findall(r"^# (.{40,})\n(?:# .+\n)*\[(.+)\]\n", cfg, re.MULTILINE)
+    assert [name for _, name in sections] == ["measured", "trained number"]
+    assert cfg.count("regex: ") == len(build.sanitizers()) == 2
+    listed = re.findall(r"^# +(\d\d): \w.{15,}$", cfg, re.MULTILINE)
+    sources = [p for p in SOURCES if "digest=False" in p.read_text(encoding="utf-8")]
+    assert listed == [path.stem[:2] for path in sources], f"tell why in {build.SANITIZE.name}"
+
+
+def test_nbval_compares_all_else_and_leaves_out_no_cell():
+    """What nbval doesn't compare of an output, besides the file's replacements; and no option of
+    ours that would make it lax."""
+    from nbval.plugin import IPyNbFile
+
+    skipped = inspect.getsource(IPyNbFile.__init__)
+    names = re.search(r"skip_compare = \((.*?)\n\s*\)", skipped, re.DOTALL)[1]
+    names = set(re.findall(r"^\s*'([^']+)'", names, re.MULTILINE))
+    assert names == {
+        *("metadata", "traceback", "prompt_number", "output_type", "name", "execution_count"),
+        "application/vnd.jupyter.widget-view+json",
+    }
+    assert "'image/png', 'image/jpeg'" in skipped
+    root = FOLDER.parent
+    run = "".join(
+        (root / x).read_text(encoding="utf-8") for x in ("tests/__main__.py", "conftest.py")
+    )
+    for lax in ("nbval-lax", "nbval-skip", "nbdime", "NBVAL_IGNORE", "--ignore", "--deselect"):
+        assert lax not in run + (root / "pyproject.toml").read_text(encoding="utf-8")
+    found = set(tests_main.find_notebooks())
+    assert {p.relative_to(root).as_posix() for p in NOTEBOOKS} <= found
+    assert all((root / name).is_file() for name in found)
 
 
 # --- the rules themselves -------------------------------------------------------------------------
@@ -252,6 +289,7 @@ BROKEN = [
     # pictures
     (picture("<Figure size 640x480 with 1 Axes>"), "picture without alt text"),
     (picture(""), "picture without alt text"),
+    (picture("8 scenes: true; true; drawn."), "without a digest of their pixels"),
     (drop(3), "no text after the picture"),
     (text(1, "Look", "![](README.md) Look"), "![](README.md) without alt text"),
     (text(1, "Look", '<img src="README.md"> Look'), "<img> without alt text"),
@@ -288,6 +326,11 @@ def test_each_rule_catches_a_notebook_that_breaks_it(change, finding, tmp_path):
         text(1, "#a-heading", "#A-heading"),
         printed("P(action/reaction) and/or 1/2, 3 / 4 /s"),
         printed("Took, on this machine: 3 s"),
+        picture("8 scenes: true; drawn. Pixels 0a1b2c3d."),
+        lambda notebook: (
+            picture("8 scenes: true; true; drawn.")(notebook),
+            text(2, "show()", "show(digest=False)")(notebook),
+        ),
         tag("exercise"),
         text(2, "show()", "x = 1 / 2  # a/b/c"),
         text(1, "Look", "`[so](NOTHING.md)`\n\n```\n[so](NOTHING.md)\n```\n\nLook"),

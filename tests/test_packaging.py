@@ -2,12 +2,14 @@
 
 import http.server
 import re
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests import __main__ as tests_main
 from tests import elsewhere, weblinks
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,8 +48,40 @@ def test_it_runs_on_every_change_and_every_week():
 
 def test_it_calls_targets_that_there_are():
     called = re.findall(r"run: make ([a-z-]+)", WORKFLOW)
-    assert "test" in called and set(called) <= TARGETS
-    assert {"test-latest", "test-elsewhere", "fuzz", "wheel", "links", "audit"} <= set(called)
+    assert called == ["test"] and set(called) <= TARGETS
+    weekly = yaml.safe_load(WORKFLOW)["jobs"]["weekly"]
+    assert weekly["steps"][-1]["run"] == "make ${{ matrix.target }} PYTHON=python"
+    targets = weekly["strategy"]["matrix"]["target"]
+    assert set(targets) == {"test-latest", "test-elsewhere", "fuzz", "wheel", "links", "audit"}
+    assert set(targets) <= TARGETS and "schedule" in weekly["if"]
+
+
+def test_every_job_has_what_a_job_needs():
+    """Keys that there are, a limit of time within GitHub's six hours, steps that use or run."""
+    workflow = yaml.safe_load(WORKFLOW)
+    assert workflow.keys() == {"name", True, "permissions", "concurrency", "env", "jobs"}
+    known = {"name", "if", "runs-on", "timeout-minutes", "strategy", "steps"}
+    for job in workflow["jobs"].values():
+        assert job.keys() <= known and 0 < job["timeout-minutes"] <= 360
+        for step in job["steps"]:
+            assert ("uses" in step) != ("run" in step)
+            assert step.keys() <= {"name", "if", "uses", "run", "with"}
+    used = set(re.findall(r"uses: (\S+)", WORKFLOW))
+    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", name) for name in used) and len(used) == 2
+    group = workflow["concurrency"]["group"]
+    assert "github.event_name" in group  # or a push on a Monday would end the weekly run
+
+
+def test_windows_commands_of_contributing_are_the_makefile_s():
+    """Its table of commands without make: what the target runs, with Windows' path of Python."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `make ([a-z-]+)` \| (`\.venv.*) \|$", text, re.MULTILINE)
+    assert len(table) > 9
+    for target, commands in table:
+        made = MAKEFILE[MAKEFILE.index(f"\n{target}: ") :].split("\n\n")[0]
+        for command in re.findall(r"`\.venv\\Scripts\\python ([^`]+)`", commands):
+            assert f"@$(PY) {command}" in made, (target, command)
+        assert commands.count("`.venv") == made.count("\t@$(PY) ")
 
 
 def test_windows_gets_what_make_does():
@@ -166,10 +200,14 @@ def test_the_courses_own_links_are_seen():
 
 
 def test_all_notebooks_are_run_elsewhere_in_another_order_each_time():
-    orders = [elsewhere.commands(seed, True)[1] for seed in (0, 1)]
-    notebooks = [[x for x in order if x.endswith(".ipynb")] for order in orders]
-    assert sorted(notebooks[0]) == sorted(notebooks[1]) and notebooks[0] != notebooks[1]
-    assert len(notebooks[0]) == len({*ROOT.glob("notebooks/*.ipynb")}) * 2
+    orders = [elsewhere.notebooks(ROOT, seed, []) for seed in range(3)]
+    found = [[x for x in order if x.endswith(".ipynb")] for order in orders]
+    assert sorted(found[0]) == sorted(found[1]) == sorted(found[2])
+    assert len({tuple(order) for order in found}) == 3 == len(elsewhere.CIRCUMSTANCES)
+    every = [ROOT / path for path in tests_main.find_notebooks()]
+    assert {Path(path).resolve() for path in found[0]} == set(every)
+    few = elsewhere.notebooks(ROOT, 0, ["03", "09"])
+    assert sorted(Path(x).name[:2] for x in few if x.endswith(".ipynb")) == ["03", "03", "09", "09"]
 
 
 def test_the_exact_tests_are_there_and_circumstances_differ():
@@ -177,3 +215,23 @@ def test_the_exact_tests_are_there_and_circumstances_differ():
         assert (ROOT / "tests" / f"test_{name}.py").is_file()
     for key in ("TZ", "OMP_NUM_THREADS", "LC_ALL"):
         assert len({c[key] for c in elsewhere.CIRCUMSTANCES}) > 1
+    assert {c["OMP_NUM_THREADS"] for c in elsewhere.CIRCUMSTANCES} == {"1", "2"}
+    assert len(set(elsewhere.FOLDERS)) == len(elsewhere.CIRCUMSTANCES)
+
+
+def test_what_is_left_behind_elsewhere_is_seen(tmp_path, monkeypatch, capfd):
+    """Circumstance 0 with two commands in place of the tests: one fails, one leaves a file."""
+    run = [sys.executable, "-c"]
+    monkeypatch.setattr(elsewhere, "exact", lambda: [*run, "import os; exit(os.environ['TZ'])"])
+    made = [*run, "open('left', 'w').close(); open('course/README.md', 'a').write('x')"]
+    monkeypatch.setattr(elsewhere, "notebooks", lambda *_: made)
+    assert elsewhere.main(["0"]) == 1
+    said = capfd.readouterr().out
+    assert said.endswith(
+        "\n0: exact tests\n0: made or changed course/README.md\n0: made or changed left\n"
+    )
+    monkeypatch.setattr(elsewhere, "exact", lambda: [*run, "pass"])
+    assert elsewhere.main(["0", "--no-notebooks"]) == 0
+    assert "The same everywhere." in capfd.readouterr().out
+    with pytest.raises(SystemExit):
+        elsewhere.main(["3"])

@@ -11,7 +11,17 @@ from cimg.checkpoint import CheckpointError
 from cimg.codes import SceneError
 from cimg.damage import Damage
 from cimg.data import draw, draw_evenly
-from cimg.reader import SHIPPED, Reader, Settings, combined, damaged_batch, load, save, train
+from cimg.reader import (
+    SHIPPED,
+    Reader,
+    Settings,
+    combined,
+    damaged_batch,
+    drawn_sizes,
+    load,
+    save,
+    train,
+)
 from cimg.reading import ExactReader, hidden, posterior
 from cimg.scene import render, sample_uniform, stage
 from cimg.tables import Variable
@@ -117,6 +127,17 @@ def test_bad_files(tmp_path, shipped):
     save(shipped, replace(Settings(), hidden=32), path)
     with pytest.raises(CheckpointError, match="has shape"):
         load(path)
+    about = {"format": 1, "drawn": drawn_sizes(stage())}
+    for settings, message in (
+        ({"hidden": 10**9}, "widths up to 1,024"),
+        ({"code": -1}, "code must be a whole number from 1"),
+        ({"hidden": 2.5}, "hidden must be a whole number"),
+        ({"more": 1}, "unexpected keyword"),
+        ([1], "can't be used"),
+    ):
+        checkpoint.write(path, {}, about | {"settings": settings})
+        with pytest.raises(CheckpointError, match=message):
+            load(path)
     checkpoint.write(path, {}, {"format": 1})
     with pytest.raises(CheckpointError, match="not the weights of a reader"):
         load(path)

@@ -26,12 +26,12 @@ from cimg.sprites import (
     load_sheets,
 )
 
-CHARACTERS = ("satyr", "golem")
+CHARACTERS = ("satyr", "golem", "witch")
 TYPES = ("type1", "type2", "type3")
 FILES = [f"{character}-{kind}.png" for character in CHARACTERS for kind in TYPES]
 PALETTE = load_palette()
 SHEETS = load_sheets()
-FRAMES = torch.stack([SHEETS[c][t] for c in CHARACTERS for t in TYPES])  # [6 sheets, 6 poses, ...]
+FRAMES = torch.stack([SHEETS[c][t] for c in CHARACTERS for t in TYPES])  # [9 sheets, 6 poses, ...]
 DRAWN = FRAMES != TRANSPARENT
 
 
@@ -97,7 +97,7 @@ def test_palette_has_24_colours_and_keeps_the_scene_s_roles() -> None:
 # The drawings
 
 
-def test_any_two_of_the_36_figures_differ_in_at_least_85_pixels() -> None:
+def test_any_two_of_the_54_figures_differ_in_at_least_85_pixels() -> None:
     assert smallest_distance(FRAMES.flatten(0, 1)) >= 85
 
 
@@ -106,14 +106,14 @@ def test_silhouettes_of_two_poses_of_a_sheet_differ_in_at_least_85_pixels() -> N
 
 
 def test_silhouettes_of_two_types_differ_by_their_gear() -> None:
-    for character in (DRAWN[:3], DRAWN[3:]):
+    for character in DRAWN.split(3):
         for pose, figures in zip(POSES, character.unbind(1), strict=True):
             assert smallest_distance(figures) >= (8 if pose == "die" else 15)
 
 
 def test_colours_of_two_types_differ() -> None:
     """Of the pixels that both draw in the same pose, two in seven or more differ."""
-    for sheets in (FRAMES[:3], FRAMES[3:]):
+    for sheets in FRAMES.split(3):
         for a, b in ((0, 1), (0, 2), (1, 2)):
             both = (sheets[a] != TRANSPARENT) & (sheets[b] != TRANSPARENT)
             share = (sheets[a] != sheets[b])[both].float().mean()
@@ -121,13 +121,25 @@ def test_colours_of_two_types_differ() -> None:
 
 
 def test_the_golem_is_massive_and_the_satyr_slim() -> None:
-    idle = DRAWN[:, POSES.index("idle")]
-    width = idle.any(1).sum(1)
-    assert idle[3:].sum((1, 2)).min() > 1.3 * idle[:3].sum((1, 2)).max()
-    assert width[3:].min() >= 20 and width[:3].max() <= 18
-    for satyr in idle[:3]:
-        for golem in idle[3:]:
-            assert (satyr != golem).sum() >= 100
+    satyrs, golems, _ = DRAWN[:, POSES.index("idle")].split(3)
+    assert golems.sum((1, 2)).min() > 1.3 * satyrs.sum((1, 2)).max()
+    assert golems.any(1).sum(1).min() >= 20 and satyrs.any(1).sum(1).max() <= 18
+
+
+def test_the_witch_is_a_cone_under_a_hat() -> None:
+    """Wide where a satyr shows two legs; a hat that is wider than what is above and below it."""
+    satyrs, _, witches = DRAWN[:, POSES.index("idle")].split(3)
+    lower = slice(SIZE - 5, SIZE - 1)
+    assert witches[:, lower].sum((1, 2)).min() > satyrs[:, lower].sum((1, 2)).max()
+    brim, tip = witches[:, 5:9].sum(2).amax(1), witches[:, 1:3].sum(2).amax(1)
+    assert (brim > tip + 4).all()
+
+
+def test_characters_differ_in_their_silhouettes() -> None:
+    """In a bar of the two old ones' own, and in the 85 pixels that hold for any two figures."""
+    satyrs, golems, witches = DRAWN[:, POSES.index("idle")].split(3)
+    for one, other, least in (satyrs, golems, 100), (satyrs, witches, 85), (golems, witches, 85):
+        assert all((a != b).sum() >= least for a in one for b in other)
 
 
 def test_the_dead_lie_low_and_everyone_else_is_up() -> None:

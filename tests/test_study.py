@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimg.study import check_settings, interval, read_results, wilson, write_results
+from cimg.study import LARGEST, check_settings, interval, read_results, wilson, write_results
 
 
 @given(st.integers(0, 500), st.integers(1, 500))
@@ -52,6 +52,23 @@ def test_results_that_cannot_be_written_leave_the_earlier_ones(tmp_path):
     with pytest.raises(TypeError):
         write_results(path, {"runs": [object()]})
     assert read_results(path) == {"runs": [1]}
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"[1]", "expected an object, found list"),
+        (b"{", "not JSON: Expecting"),
+        (b"\xff", "not JSON: 'utf-8'"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "not JSON: Exceeds the limit"),
+        (b" " * (LARGEST + 1), "cannot be read: larger than"),
+    ],
+)
+def test_results_that_are_none(content, message, tmp_path):
+    (path := tmp_path / "r.json").write_bytes(content)
+    with pytest.raises(ValueError, match=f"r.json: {message}"):
+        read_results(path)
 
 
 @dataclass(frozen=True)

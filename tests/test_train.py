@@ -20,7 +20,7 @@ import cimg
 from cimg import checkpoint
 from cimg.checkpoint import CheckpointError
 from cimg.data import Batches, draw, held_out, labels_of
-from cimg.scene import SceneError
+from cimg.scene import SceneError, stage
 from cimg.step import Settings, advance, loss, optimisers, schedule
 from cimg.train import (
     FORMAT,
@@ -90,6 +90,7 @@ def test_a_run_leaves_weights_and_their_description_and_nothing_else(whole):
         "format": FORMAT,
         "world": "duel",
         "drawn": checkpoint.fingerprint(DUEL),
+        "pictures": stage().digest,
         "settings": asdict(TINY),
     }
     assert tensors["seen_loc"].shape == (STYLES_KEPT, 16)

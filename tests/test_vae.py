@@ -20,7 +20,7 @@ from cimg.vae import BLOCKS, CausalVAE
 from cimg.world import World, WorldError
 
 DUEL, ARENA = World.load("duel"), World.load("arena")
-DIMS = sum(BLOCKS)
+DIMS = {"duel": sum(BLOCKS), "arena": sum(BLOCKS[1:])}  # in the arena the sky is a label
 
 
 def untrained(world: World, seed: int = 0) -> CausalVAE:
@@ -43,9 +43,17 @@ def model(request) -> CausalVAE:
     return MODELS[request.param]
 
 
+def dims(model: CausalVAE) -> int:
+    return DIMS[model.world.name]
+
+
 def some(model: CausalVAE, n: int = 5, seed: int = 0):
     scenes, values = draw(model.world, n, seed)
-    return scenes, values, torch.randn(n, DIMS, generator=torch.Generator().manual_seed(seed))
+    return (
+        scenes,
+        values,
+        torch.randn(n, dims(model), generator=torch.Generator().manual_seed(seed)),
+    )
 
 
 def changed(values: dict, world: World, name: str) -> dict:
@@ -66,7 +74,7 @@ def test_the_model_draws_all_variables_z_and_the_scene(model, n):
     out = trace.nodes["_RETURN"]["value"]
     assert set(out) == drawn
     assert out["scene"].shape == (n, HEIGHT, WIDTH) and out["scene"].dtype == torch.uint8
-    assert out["z"].shape == (n, DIMS)
+    assert out["z"].shape == (n, dims(model))
     assert all(out[name].shape == (n,) for name in model.world.variables)
     trace.compute_log_prob()
     assert all(sites[name]["log_prob"].shape == (n,) for name in drawn)
@@ -116,7 +124,9 @@ def test_the_guide_has_the_sites_of_the_drawing_half(model):
     assert set(program.stochastic_nodes) - {"scenes"} == {"z"}
     assert program.observation_nodes == ["scene"]
     assert guide.nodes["z"]["fn"].batch_shape == program.nodes["z"]["fn"].batch_shape == (5,)
-    assert guide.nodes["z"]["fn"].event_shape == program.nodes["z"]["fn"].event_shape == (DIMS,)
+    assert (
+        guide.nodes["z"]["fn"].event_shape == program.nodes["z"]["fn"].event_shape == (dims(model),)
+    )
     loc, scale = model.encode(scenes, values)
     torch.testing.assert_close(guide.nodes["z"]["fn"].base_dist.loc, loc)
     torch.testing.assert_close(guide.nodes["z"]["fn"].base_dist.scale, scale)
@@ -175,7 +185,7 @@ def test_each_block_of_z_has_its_own_part_of_the_picture(model):
     _, values, z = some(model)
     z.requires_grad_(True)
     d = model.scene_given(z, values)
-    behind, actor, reactor = (slice(0, 12), slice(12, 14), slice(14, 16))
+    behind, actor, reactor = (slice(0, -4), slice(-4, -2), slice(-2, None))
     for part, heard in (
         (d.probs[:, :, :TOP], {0}),
         (d.probs[:, :, TOP:FOOT, :HALF], {0, 1}),
@@ -189,7 +199,7 @@ def test_each_block_of_z_has_its_own_part_of_the_picture(model):
 def test_both_characters_are_drawn_by_one_mechanism(model):
     """Trade the places of actor and reactor, in the one pose that both have: a mirror image."""
     _, values, z = some(model)
-    z[:, 14:] = z[:, 12:14]
+    z[:, -2:] = z[:, -4:-2]
     values = values | {"action": torch.zeros(5).long(), "reaction": torch.full((5,), 3)}
     traded = dict(values)
     for part in ("character", "type"):
@@ -207,13 +217,38 @@ def test_what_the_guide_hears(model):
     loc, _ = model.encode(scenes, values)
     for name in model.world.visible:
         moved = (model.encode(scenes, changed(values, model.world, name))[0] != loc).any(0)
-        heard = {i for i, x in enumerate(moved.split(BLOCKS)) if x.any()}
-        owner = 4 if name == "reaction" or "reactor" in name else 3
+        heard = {i for i, x in enumerate(moved.split(model.blocks)) if x.any()}
+        owner = len(model.blocks) - (1 if name == "reaction" or "reactor" in name else 2)
         assert heard == (set() if name == "sky" else {owner}), name
     other = scenes.clone()
     other[..., HALF:] = 3
     moved = model.encode(other, values)[0] != loc
-    assert not moved[:, 12:14].any() and moved[:, 14:].any()
+    assert not moved[:, -4:-2].any() and moved[:, -2:].any()
+
+
+def test_the_background_s_blocks_of_z_hear_nothing_of_who_is_there(model):
+    """The same style with every label but the sky another: not a bit of these blocks changes."""
+    values = draw(model.world, 20)[1]
+    other = dict(values)
+    for name in model.world.visible:
+        other = other if name == "sky" else changed(other, model.world, name)
+    one, two = (model.encode(render(v), v)[0] for v in (values, other))
+    assert torch.equal(one[:, :-4], two[:, :-4]) and not torch.equal(one, two)
+
+
+def test_places_are_rounded_to_the_mean_of_all_that_are_drawn_there():
+    model = untrained(DUEL)
+    model.to_place[-1].weight.mul_(60)  # before training they are all alike
+    scenes, values, _ = some(model, 30)
+    before = model.encode(scenes, values)[0][:, -4:]
+    at = model.cast.places(torch.cat(before.chunk(2, 1))).argmax(1)
+    assert len(at.unique()) > 1
+    model.remember_styles(scenes, values)
+    after = torch.cat(model.encode(scenes, values)[0][:, -4:].chunk(2, 1))
+    before = torch.cat(before.chunk(2, 1))
+    for place in at.unique():
+        mean = before[at == place].mean(0).expand(int((at == place).sum()), -1)
+        torch.testing.assert_close(after[at == place], mean)
 
 
 def test_the_figures_of_all_labels_are_different_and_shared_by_both(model):
@@ -246,7 +281,7 @@ def test_the_figures_of_all_labels_are_different_and_shared_by_both(model):
 def test_shapes(model, n):
     scenes, values, z = some(model, n)
     loc, scale = model.encode(scenes, values)
-    assert loc.shape == scale.shape == (n, DIMS) and (scale > 0).all()
+    assert loc.shape == scale.shape == (n, dims(model)) and (scale > 0).all()
     pictures = model.decode(z, values)
     assert pictures.shape == (n, HEIGHT, WIDTH) and pictures.dtype == torch.uint8
     read = model.read(scenes)
@@ -316,29 +351,34 @@ def test_the_networks_keep_to_their_budget(world):
 def test_styles_are_drawn_from_those_remembered_block_by_block(model):
     model = untrained(model.world)
     torch.manual_seed(0)
-    model.seen_loc, model.seen_scale = torch.randn(50, DIMS) * 100, torch.full((50, DIMS), 1e-3)
+    model.seen_loc, model.seen_scale = (
+        torch.randn(50, dims(model)) * 100,
+        torch.full((50, dims(model)), 1e-3),
+    )
     z = model.sample_style(4000, seed=1)
-    assert z.shape == (4000, DIMS)
+    assert z.shape == (4000, dims(model))
     picks = []
-    for block, seen in zip(z.split(BLOCKS, 1), model.seen_loc.split(BLOCKS, 1), strict=True):
+    for block, seen in zip(
+        z.split(model.blocks, 1), model.seen_loc.split(model.blocks, 1), strict=True
+    ):
         distance = torch.cdist(block.double(), seen.double())
         assert (distance.min(1).values < 0.02).all()
         picks.append(distance.argmin(1))
         counts = torch.bincount(picks[-1], minlength=50).double()
         assert float(((counts - 80) ** 2 / 80).sum()) < 49 + 4.5 * 98**0.5
     for i, j in combinations(
-        range(len(BLOCKS)), 2
+        range(len(model.blocks)), 2
     ):  # the blocks of one draw come from different scenes
         assert float((picks[i] == picks[j]).double().mean()) < 0.04
 
 
 def test_styles_are_the_same_for_a_seed(model):
     model = untrained(model.world)
-    model.seen_loc, model.seen_scale = torch.randn(50, DIMS), torch.rand(50, DIMS)
+    model.seen_loc, model.seen_scale = torch.randn(50, dims(model)), torch.rand(50, dims(model))
     assert torch.equal(model.sample_style(9, seed=1), model.sample_style(9, seed=1))
     assert not torch.equal(model.sample_style(9, seed=1), model.sample_style(9, seed=2))
-    assert model.sample_style(0).shape == (0, DIMS)
-    assert model.sample_style(1, seed=2**64 + 5).shape == (1, DIMS)
+    assert model.sample_style(0).shape == (0, dims(model))
+    assert model.sample_style(1, seed=2**64 + 5).shape == (1, dims(model))
 
 
 def test_the_styles_of_scenes_are_remembered(model):
@@ -405,7 +445,7 @@ def test_labels_that_will_not_do(values, error, message):
     model = MODELS["duel"]
     for call in (
         lambda: model.encode(SCENES, values),
-        lambda: model.decode(torch.zeros(2, DIMS), values),
+        lambda: model.decode(torch.zeros(2, sum(BLOCKS)), values),
     ):
         with pytest.raises(error, match=message):
             call()
@@ -413,7 +453,7 @@ def test_labels_that_will_not_do(values, error, message):
 
 def test_what_the_model_does_not_draw_is_passed_over():
     """Hidden variables and style come along in a dict of values; so may anything else."""
-    model, z = MODELS["duel"], torch.zeros(2, DIMS)
+    model, z = MODELS["duel"], torch.zeros(2, sum(BLOCKS))
     labels = {name: VALUES[name] for name in DUEL.visible}
     more = labels | {"weather": torch.tensor([5.5]), "sky": torch.tensor([1])}
     assert torch.equal(model.decode(z, more), model.decode(z, VALUES))

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = {
     ".venv",
     ".venv-latest",
+    ".hub",
     ".git",
     "build",
     "dist",

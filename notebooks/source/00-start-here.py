@@ -52,7 +52,7 @@ import torch
 
 import cimg
 from cimg import show
-from cimg.imagine import do, imagine, see
+from cimg.imagine import Answer, do, imagine, see
 from cimg.scene import stage
 
 names = {
@@ -90,7 +90,7 @@ show.scenes(
 # sun, the hills: all of it is as it was. It is *this* scene, in another course of events.
 #
 # And the golem? It is hurt again, and that is an answer too, not an oversight: the action is a cause of the
-# reaction, so the model had to ask itself what this golem would have done. It might as well have died.
+# reaction, so the model had to ask itself what this golem would have done. It might also have died.
 
 # %% [markdown]
 # ## Is it right?
@@ -147,7 +147,8 @@ show.rungs(
 )
 
 # %% [markdown]
-# In the first two panels there are other characters under other skies: they answer questions about pictures
+# In the small drawings an arrow leads from a cause to its effect; where the scissors are, it is cut. In the
+# first two panels there are other characters under other skies: they answer questions about pictures
 # in general. Only the third is about the picture above. This figure will come back, and by notebook 09 you
 # will have built every part of it.
 #
@@ -236,7 +237,7 @@ check("00.1", rungs)
 # ### Exercise 2: ask a question of your own
 #
 # How would the scene look, had the action been a walk? Predict the reaction first (walking past somebody is
-# not very exciting), then ask the model for one picture.
+# not very exciting), then ask the model for one picture. Change the action only; the reaction is the model's to say.
 
 # %%
 # <solution>
@@ -245,7 +246,7 @@ mine = imagine(model, scene[0], {"action": "walk"}, n=1, seed=0)
 # mine = ...  # your code: imagine(...)
 # </solution>
 check("00.2", mine)
-if mine is not ...:
+if isinstance(mine, Answer):
     print("reaction:", model.world.describe(mine.values)["reaction"])
 
 # %% [markdown]

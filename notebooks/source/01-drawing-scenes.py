@@ -261,7 +261,7 @@ show.scenes(draw_over(labels | style), ["drawn over"], zoom=4)
 # %%
 def sun_of(picture):  # 0 to 7
     # <solution>
-    return int((picture[5] != picture[0, 0]).nonzero()[0]) // 8
+    return int((picture[5] != picture[0, 0]).nonzero()[0]) // 8  # the first pixel that isn't sky
     # <stub>
     # return None  # your code
     # </solution>
@@ -390,8 +390,9 @@ show.scenes(torch.cat(shown), stories, columns=3)
 #
 # ### Exercise 4: draw somebody
 #
-# Change the slime's letters: a mushroom, a ghost, your head of department. Run the three cells again, and this one. Then
-# break a rule on purpose (let it float; draw in the left column) and read what the loader says.
+# Change the slime's letters (small ones, 12 in a row, at most 11 rows: the taunt is twice as tall): a mushroom, a ghost.
+# Run the three cells again, and this one. Then break a rule on purpose (float: a last row of dots) and read what the
+# loader says.
 # [How to draw your own](../sprites/README.md#draw-your-own) has the rules, for a real pixel editor too.
 
 # %%

@@ -374,8 +374,8 @@ except ValueError as error:
 # ### Exercise 2: separate them
 #
 # Which variables **of the picture** must at least be given to make x and y independent? Write the search:
-# small sets first, and `d_separated` to ask. (Compare with: one variable for pair 1, two for pair 2, none
-# for pair 3. Pair 4 is odd.)
+# small sets first, and `d_separated` to ask. (Compare with: one variable for pair 1, two for pair 2, the
+# empty set for pair 3. Pair 4 is odd.)
 
 # %%
 def separator(x, y):

@@ -119,7 +119,8 @@ for name, v in duel.variables.items():  # parents stand before children
 # %%
 one = {name: torch.tensor([value]) for name, value in one.items()}
 style = scene.sample_uniform(scene.style_of(duel), 1, seed=7)
-show.scenes(scene.render(one | style), zoom=6)
+told = duel.describe(one)
+show.scenes(scene.render(one | style), [f"{told['action']}, then {told['reaction']}"], zoom=6)
 
 # %% [markdown]
 # Twelve rows, twelve darts, one duel; and the style, drawn the same way, evenly. Look how each row
@@ -256,7 +257,7 @@ show.scenes(scenes[:8], columns=4, zoom=3, digest=False, title="The first eight 
 # character, t type, s d a the abilities, x the action.
 
 # %%
-tables = [duel.variables[name].cpt for name in values]
+tables = [duel.variables[name].cpt for name in values]  # the six sites of the trace
 exact = torch.einsum("c,ct,cts,ctd,cta,sdax->x", *tables)
 assert torch.allclose(exact, probability(duel, "action"), atol=1e-12)
 share, error = rows["action"].bincount() / 10_000, (exact * (1 - exact) / 10_000).sqrt()
@@ -321,7 +322,7 @@ lines = [
     ["against the duel's P(action)", "1,000,000", farthest(many, p, ["action"])],
     ["against the duel's action table, row by row", "10,000", farthest(few, action.cpt, names)],
 ]
-assert lines[0][2] < 3 > lines[1][2] and lines[2][2] > 5 < lines[3][2]
+assert max(line[2] for line in lines[:2]) < 3 and min(line[2] for line in lines[2:]) > 5
 show.table(lines, ["check of the slipped world", "rows", "farthest, in standard errors"], digits=1)
 
 # %% [markdown]
@@ -339,8 +340,8 @@ show.table(lines, ["check of the slipped world", "rows", "farthest, in standard 
 #
 # ### Exercise 2: how many rows?
 #
-# The slip moves P(action = walk) only a little. How many rows until that is 4 standard errors? Choose
-# before you run: 500, 50,000 or 5,000,000.
+# The slip moves P(action = walk) only a little. How many rows does it take until that change is as large as 4
+# standard errors? Choose before you run: 500, 50,000 or 5,000,000.
 
 # %%
 # <solution>
@@ -372,16 +373,16 @@ def troop(n):
     return torch.stack([character.expand(n), kind])
 
 
+check("03.3", troop)
 golems = troop(1_000)[0].double().mean()
 print("satyrs and golems" if 0 < golems < 1 else "all alike")
-check("03.3", troop)
 
 # %% [markdown]
 # ### Exercise 4: explain
 #
 # What did that program claim as it stood?
 #
-# * a: that more than half of all actors are golems, or fewer
+# * a: that golems are more, or fewer, than half of all actors
 # * b: that all actors of the world are of one character
 # * c: that the actors of one troop aren't independent of each other
 # * d: that an actor's type doesn't depend on its character

@@ -259,8 +259,8 @@ for name, ask in METHODS.items():
 # ### Exercise 2: which tool? (decide)
 #
 # Somebody *walks by*, and the reactor drops dead. What was its defense? Estimate how many of 100,000 rows
-# rejection would keep (`log_evidence` knows log P(seen)), and name the method that you'd trust: `"rejection"` or
-# `"importance"`.
+# rejection would keep (count, or ask `log_evidence`, which knows log P(seen), the natural logarithm), and name the
+# method that you'd trust: `"rejection"` or `"importance"`.
 
 # %%
 RARE = {"action": "walk", "reaction": "die"}
@@ -286,6 +286,8 @@ for method in (rejection, importance) if trusted in ("rejection", "importance") 
 # at each step. (d-separation, from notebook 02, says which *can't*.)
 
 # %%
+WHAT = {"actor_character": "satyr", "actor_attack": "high", "actor_defense": "high",
+        "reaction": "die", "reactor_character": "satyr", "reactor_defense": "high"}  # fmt: skip
 def p(given, name):
     if name in given:
         return float(WHAT[name] == given[name])
@@ -293,10 +295,8 @@ def p(given, name):
 
 
 attack, idle = {"action": "attack"}, {"reaction": "idle"}
-WHAT = {"actor_character": "satyr", "actor_attack": "high", "actor_defense": "high",
-        "reaction": "die", "reactor_character": "satyr", "reactor_defense": "high"}  # fmt: skip
 table = [[f"{k} = {v}", p({}, k), p(attack, k), p(attack | idle, k)] for k, v in WHAT.items()]
-show.table(table, ["P(…", "no evidence)", "attack)", "attack, idle)"], digits=4)
+show.table(table, ["P(this | …)", "nothing", "attack", "attack, idle"], digits=4)
 
 # %% [markdown]
 # - **Up**, against the arrows: whoever attacks is probably good at it; the satyrs' share grows a little too.
@@ -319,7 +319,9 @@ show.scenes(torch.cat([right_half(one) for one in who]), walk, zoom=5)
 # there was nothing to be moved by. On the right type2, mostly well defended: that explains the calm too, so the
 # walk is needed less.
 #
-# Two causes of one effect compete to **explain** it. Turn it round, and ask for the reactor's defense:
+# Here two causes of one effect compete to **explain** it. (That an observed effect *connects* its causes, the graph
+# says; in which direction, only the table. Elsewhere in the duel two causes help each other: among attackers a
+# high strength makes a high attack likelier.) Turn it round, and ask for the reactor's defense:
 
 # %%
 for given in ({}, idle, {**idle, "action": "walk"}, {**idle, **attack}):
@@ -339,7 +341,7 @@ show.graph(duel, given=idle, highlight=[("action", "reaction"), ("reactor_defens
 # ### Exercise 3: up or down? (predict before you run)
 #
 # A golem of type3, of which one in ten has a high *attack*, attacks. You come to know that its *defense* is high.
-# Does P(actor_attack = high) go `"up"`, `"down"`, or is it the `"same"`?
+# Does P(actor_attack = high) go `"up"`, `"down"`, or is it the `"same"`? (The action's table is in notebook 03.)
 
 # %%
 # <solution>

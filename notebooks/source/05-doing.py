@@ -55,7 +55,7 @@ import pyro
 import torch
 from cimg import World, show
 from cimg.check import check
-from cimg.query import backdoor_sets, frontdoor_sets, is_adjustable, probability, sample_posterior
+from cimg.query import backdoor_sets, is_adjustable, probability, sample_posterior
 from cimg.scene import render, sample_uniform, stage, style_of
 
 duel, arena = World.load("duel"), World.load("arena")
@@ -263,7 +263,6 @@ assert 0.9 < covered < 0.99
 
 # %%
 print("back-door sets among what is visible:", backdoor_sets(arena, "action", "reaction"))
-print("front-door sets, likewise:", frontdoor_sets(arena, "action", "reaction"))
 print("adjustable, by the graph:", is_adjustable(arena, "action", "reaction"))
 hidden_too = backdoor_sets(arena, "action", "reaction", list(arena.variables))
 print("back-door sets among all:", [set(names) for names in hidden_too])

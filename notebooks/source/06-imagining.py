@@ -209,8 +209,8 @@ show.table(rows, ["200,000 races", *REACTIONS])
 # %% [markdown]
 # The first two lines are the table again. The third is new: about a third die,
 # nobody idles, nobody attacks. Exactly? *It stays hurt* if hurt wins both races. Say its track has
-# length a. Then runner k needs a track longer than a times the larger of its two speeds relative to
-# hurt's:
+# length a. Runner k is behind it if k's track is longer than a times k's speed relative to hurt's;
+# in both races, if longer than a times the larger of the two:
 #
 # - die: max(0.2/0.6, 0.5/0.4) = 5/4
 # - idle, and attack: max(0.1/0.6, 0.05/0.4) = 1/6
@@ -259,7 +259,7 @@ show.table(rows, ["", "doing", "Gumbel-max", "monotone", "at least", "at most"],
 #
 # ### Exercise 2: average
 #
-# A golem was taunted, and you looked away. Average the counterfactuals over the reactions you might
+# A golem, low in all three, was taunted, and you looked away. Average the counterfactuals over the reactions you might
 # have seen. Before you run it: what should come out, for either coupling?
 
 # %%
@@ -270,14 +270,13 @@ for coupling, mixture in mixtures.items():
         fact_k = LOW | {"action": "taunt", "reaction": k}
         mixture += taunted[k] * probability_had(duel, "reaction", fact_k, ATTACK, coupling)
         # <stub>
-        # ...  # your code: P(k | taunt) times the counterfactual, had k been seen
+        # ...  # your code: mixture += P(k | taunt) times the counterfactual, had k been seen
         # </solution>
     print(coupling, np.round(mixture.tolist(), 4))
 check("06.2", mixtures)
 
 # %% [markdown] tags=["solution"]
-# The attack row, twice: the law of total probability.
-# Couplings only share out the same total differently.
+# The attack row, twice: couplings only share out the same total differently.
 
 # %% [markdown]
 # ## The picture again: abduction, action, prediction
@@ -364,7 +363,7 @@ print(f"abducted noise: {same:.0%} of {n:,} rows × {len(facts)} variables come 
 print(f"fresh noise: hurt comes back in {(redrawn == hurt).double().mean():.1%} of the rows")
 
 # %% [markdown]
-# Always, against less than every other time. Whoever redraws the noise answers for golems like this
+# Every time, against about four times in ten. Whoever redraws the noise answers for golems like this
 # one, and no longer for this one.
 #
 # ## Where doing is wrong about this one

@@ -76,20 +76,21 @@ print(f"nearest to the mean: {names[nearest]}; seen there: {(many[:, 0, 0] == ne
 # %%
 def in_rgb(scenes):  # uint8 [n, 36, 64] -> float [n, 3, 36, 64], from 0 to 1
     return RGB[scenes.long()].movedim(-1, 1)
-def photos(rgb, alt):  # pictures in any colours, four in a row
+def photos(rgb, alt, rows=()):  # pictures in any colours, four in a row
     framed = F.pad(rgb.clamp(0, 1), (2, 2, 2, 2), value=1.0).split(4)
     pixels = torch.cat([torch.cat(list(row), 2) for row in framed], 1).movedim(0, 2)
     figure, ax = sheet(width := 3 * pixels.shape[1], height := 3 * pixels.shape[0])
     ax.imshow(pixels, interpolation="nearest", extent=(0, width, height, 0), aspect="auto")
+    [ax.text(9, 20 + 120 * i, name, size=9, bbox={"fc": "white"}) for i, name in enumerate(rows)]
     return finish(figure, alt, colours=128)
 average = in_rgb(many).mean(0)
 photos(torch.cat([in_rgb(many[:2]), average[None], in_rgb(many.mode(0).values[None])]),
        "Two scenes; the mean of 2,000: fog; the most frequent colour of each pixel: sharp")
 
 # %% [markdown]
-# Two scenes; the mean of 2,000: fog; the most frequent colour of each pixel: sharp, though nobody
-# lives there. Both painters know equally little. They differ in what they make of their doubt.
-# First, somebody has to have less doubt.
+# Two scenes; the mean of 2,000: fog; the most frequent colour of each pixel: sharp, though there is no
+# such scene. Both painters know equally little: one mixes the colours that may be there, the other
+# picks one. To draw a *given* scene, a painter has to know more.
 #
 # ## A story and a guess
 #
@@ -217,30 +218,27 @@ def train(kind, usual, rate, steps):
 # %%
 chance = torch.eye(24)[many.long()].mean(0).movedim(-1, 0) + 1e-3  # of each colour in each pixel
 start = {"categorical": (chance.log(), 0.2, 250), "Bernoulli": (average.logit(1e-3), 0.05, 500),
-         "Gaussian": (average, 0.02, 500)}  # the best of the rates tried
+         "Gaussian": (average, 0.02, 500)}  # rates chosen by hand
 trained = {kind: train(kind, *settings) for kind, settings in start.items()}
 show.curves({kind: wrong for kind, (_, wrong) in trained.items()}, range(0, 100, 4),
             "% of training", "wrong pixels, %", "Batches never seen before")
 
 # %% [markdown]
-# All three learn the sky first, since it is large. Then the categorical one leaves.
+# The easy pixels come first. Then the categorical one leaves. (One seed each, so don't read more than that.)
 #
 # ## Held against the truth
 
 # %%
-shown = [in_rgb(test[:4])]
-for kind, (model, _) in trained.items():
-    drawn = model.decode(model.encode(test)[0])
-    right = 100 * (snapped(kind, drawn) == test).double().mean()
+drawn = {kind: model.decode(model.encode(test)[0]) for kind, (model, _) in trained.items()}
+for kind, x in drawn.items():
+    right = 100 * (snapped(kind, x) == test).double().mean()
     assert right > 90 if kind == "categorical" else 60 < right < 82
     print(f"{kind}: ≈ {right:.1f} % of the pixels right")
-    shown.append(colours[kind](drawn[:4]))
-photos(torch.cat([*shown, in_rgb(snapped("Gaussian", drawn[:4]))]),
-       "Rows: true; categorical, sharp; Bernoulli, blurred; Gaussian, blurred; Gaussian, snapped")
+shown = [in_rgb(test[:4]), *(colours[kind](x[:4]) for kind, x in drawn.items())]
+photos(torch.cat([*shown, in_rgb(snapped("Gaussian", drawn["Gaussian"][:4]))]), "Rows: the truth; categorical, sharp; "
+       "Bernoulli and Gaussian, blurred; Gaussian, snapped", ["true", *trained, "Gaussian, snapped"])
 
 # %% [markdown]
-# Downwards: the truth; categorical, Bernoulli, Gaussian; Gaussian snapped to the palette.
-#
 # The categorical model has more than nine pixels in ten right, the others about three in four. Their
 # fighters are fog, and above them hang the ghosts of all suns at once: **a mean of what might be
 # there**. The categorical one is in doubt as well: suns go missing, edges fray. But its doubt stays
@@ -252,9 +250,9 @@ photos(torch.cat([*shown, in_rgb(snapped("Gaussian", drawn[:4]))]),
 #
 # ### Exercise 2: find the mistake
 #
-# With a colleague's loss, below, the picture comes out the same whatever z is. Compare two ways to live
-# under it: *z used*, as our model does, and *z silent*: KL 0, and each pixel's frequencies for a
-# picture. Why does this loss like silence? Mend it.
+# With a colleague's loss, below, the picture comes out the same whatever z is. Its value for our model,
+# *z used*, is printed beside that of *z silent*: KL 0, and for each pixel only its frequencies. Why is
+# silence cheaper? Mend the loss.
 
 # %%
 mean, scale = (model := trained["categorical"][0]).encode(test)
@@ -298,7 +296,7 @@ print(f"the world itself, exactly: {(truth - torch.tensor(2048).log()).mean():.2
 
 # %% [markdown]
 # K = 1 is the ELBO (its KL by draws, too). Fifty weights win back some twenty nats; hundreds are missing. As far as 50
-# draws can tell, the drawing is at fault more than the guess. (Don't put a Gaussian beside it: a
+# draws can tell, the decoder is at fault more than the encoder. (Don't put a Gaussian beside it: a
 # log-*density* may well be above 0. Other units.)
 #
 # ## What is in z?

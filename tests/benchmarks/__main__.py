@@ -1,13 +1,16 @@
 """`make bench`: run `measure()` of every bench_*.py here, print one table, write build/bench.json.
 
+    python -m tests.benchmarks [--keep] [word ...]
+
 What `measure()` gives is told in rows.py. Each module runs in a process of its own. Those whose
-names hold a word given on the command line are run (ARGS="course"); without words, all are.
+names hold a word given on the command line are run (ARGS="course"); without words, all are but the
+set-up, which is slow and has to be named (ARGS="setup"). With --keep, what was measured is put in
+docs/bench.json, in place of earlier rows of the same modules, and in README's table.
 """
 
 import json
 import os
 import platform
-import re
 import sys
 import time
 import traceback
@@ -16,16 +19,26 @@ from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 
+import psutil
+
+from tests.benchmarks import kept
+from tests.benchmarks.clock import number
 from tests.benchmarks.rows import measure_here, met
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-OUT = ROOT / "build" / "bench.json"
+BUILD = ROOT / "build"
+OUT = BUILD / "bench.json"
+ONLY_IF_NAMED = {"bench_setup"}
 
 
-def number(value: float) -> str:
-    """Three digits that count: 1,234,567 or 12.3 or 0.0123."""
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+def beside(row: dict) -> str:
+    """What the peers took, and how many times better ours is: "pgmpy 3.2 ms (× 40, 38 to 45)"."""
+    return ", ".join(
+        f"{name} {number(x['value'])} {row['unit']} (× {number(x['median'])}, "
+        f"{number(x['least'])} to {number(x['most'])})"
+        for name, x in row.get("peers", {}).items()
+    )
 
 
 def table(rows: list[dict]) -> str:
@@ -33,7 +46,8 @@ def table(rows: list[dict]) -> str:
     cells = [["", "value", "unit", "spread", "target", "", "note"]]
     for row in rows:
         verdict = {True: "met", False: "missed", None: ""}[met(row["value"], row.get("target", ""))]
-        more = [row.get("spread", ""), row.get("target", ""), verdict, row.get("note", "")]
+        note = "; ".join(filter(None, (beside(row), row.get("note", ""))))
+        more = [row.get("spread", ""), row.get("target", ""), verdict, note]
         cells.append([row["what"], number(row["value"]), row["unit"], *more])
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     right = {1, 3, 4}  # columns of numbers
@@ -51,21 +65,13 @@ def machine() -> dict:
     """What it was measured on, as far as that explains a number."""
     return {
         "date": time.strftime("%Y-%m-%d"),
-        "processor": processor(),
+        "processor": platform.machine(),
         "cores": os.cpu_count(),
+        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": platform.system(),
         "python": platform.python_version(),
-        "torch": version("torch"),
+        "torch": version("torch").partition("+")[0],
     }
-
-
-def processor() -> str:
-    """The processor's name."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-        return re.search(r"model name\s*: (.+)", text).group(1)
-    except (OSError, AttributeError):
-        return platform.processor() or platform.machine()
 
 
 def measure_apart(name: str) -> list[dict]:
@@ -91,9 +97,11 @@ def collect(names: list[str]) -> tuple[list[dict], list[str]]:
     return rows, broken
 
 
-def main(words: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    keep, words = "--keep" in arguments, [x for x in arguments if x != "--keep"]
     names = sorted(path.stem for path in HERE.glob("bench_*.py"))
-    names = [n for n in names if not words or any(word in n for word in words)]
+    named = [n for n in names if any(word in n for word in words)]
+    names = named if words else [n for n in names if n not in ONLY_IF_NAMED]
     rows, broken = collect(names)
     here = machine()
     print(f"\n{', '.join(f'{key} {value}' for key, value in here.items())}\n")
@@ -104,6 +112,8 @@ def main(words: list[str]) -> int:
     temporary.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(temporary, OUT)
     print(f"\nAlso in {OUT.relative_to(ROOT)}.")
+    if keep and rows:
+        kept.keep(result)
     if broken:
         print(f"Broke down: {', '.join(broken)}")
     return 1 if broken or not rows else 0

@@ -1,33 +1,23 @@
-"""How fast counterfactuals are answered: `python -m tests.benchmarks.bench_counterfactual`.
+"""How fast counterfactuals are answered: `python -m tests.benchmarks counterfactual`.
 
-`measure()` gives rows (what, seconds, target in seconds or None): medians on one core. The rival is
+Medians on one core. The rival is
 what one would write from the definition: draw Gumbel noise for every variable, run the world twice
 on it, and keep the rows that agree with what was seen.
 """
 
-from collections.abc import Callable, Iterator
-from statistics import median
-from time import perf_counter
+from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
 
 from cimg.counterfactual import abduct, bounds, predict, probability_had, twin_samples
 from cimg.world import World
+from tests.benchmarks.clock import milliseconds, row, turns
 
 SEEN = {"action": "taunt", "reaction": "hurt"}
 DO = {"action": "attack"}
 N = 100_000
-
-
-def seconds(work: Callable, repeat: int = 7) -> float:
-    """The median time of `work()`, after one call that isn't counted."""
-    times = []
-    for _ in range(repeat + 1):
-        start = perf_counter()
-        work()
-        times.append(perf_counter() - start)
-    return median(times[1:])
 
 
 def by_rejection(world: World, n: int, random: np.random.Generator) -> tuple[dict, dict]:
@@ -57,31 +47,28 @@ def first_answer() -> None:
     probability_had(World.load("duel"), "reaction", SEEN, DO)
 
 
-def measure() -> Iterator[tuple[str, float, float | None]]:
+def measure() -> Iterator[dict]:
     torch.set_num_threads(1)
     duel, random = World.load("duel"), np.random.default_rng(0)
-    for coupling in ("gumbel", "monotone"):
-        taken = seconds(lambda c=coupling: twin_samples(duel, N, SEEN, DO, c))
-        yield f"{N:,} twin samples of the duel, {coupling}", taken, 1.0
-    everyone = {"actor_character": "golem", "reactor_character": "golem"}
-    taken = seconds(lambda: twin_samples(duel, N, SEEN, everyone))
-    yield f"{N:,} twin samples, ten variables affected", taken, 1.0
     facts = duel.sample(N)
-    taken = seconds(lambda: predict(duel, facts, abduct(duel, facts)))
-    yield f"{N:,} rows, all noise abducted and replayed", taken, None
-    taken = seconds(lambda: by_rejection(duel, N, random), 1)
-    yield f"{N:,} twin samples by rejection", taken, None
-    loading = seconds(lambda: World.load("duel"))
-    yield "an exact counterfactual, first", seconds(first_answer) - loading, None
-    taken = seconds(lambda: probability_had(duel, "reaction", SEEN, DO), 200)
-    yield "an exact counterfactual, repeated", taken, None
-    taken = seconds(lambda: bounds(duel, {"reaction": "die"}, SEEN, DO), 50)
-    yield "bounds, one mechanism", taken, None
-    taken = seconds(lambda: bounds(duel, {"reaction": "die"}, SEEN, {"actor_strength": "high"}), 20)
-    yield "bounds, two mechanisms", taken, None
-
-
-if __name__ == "__main__":
-    for what, taken, target in measure():
-        limit = f"   target {1e3 * target:,.0f} ms" if target else ""
-        print(f"{what:46} {1e3 * taken:10.3f} ms{limit}", flush=True)
+    by_chance = partial(by_rejection, duel, N, random)
+    for coupling in ("gumbel", "monotone"):
+        ours = partial(twin_samples, duel, N, SEEN, DO, coupling)
+        what = f"{N:,} twin samples of the duel, {coupling}"
+        if coupling == "gumbel":
+            took, rejected = turns(ours, by_chance, repeat=3)
+            yield row(what, took, "s", "≤ 1", True, rejection=rejected)
+        else:
+            yield row(what, *turns(ours, repeat=7), "s", "≤ 1")
+    everyone = {"actor_character": "golem", "reactor_character": "golem"}
+    (took,) = turns(partial(twin_samples, duel, N, SEEN, everyone), repeat=7)
+    yield row(f"{N:,} twin samples, ten variables affected", took, "s", "≤ 1")
+    (took,) = turns(lambda: predict(duel, facts, abduct(duel, facts)), repeat=7)
+    yield row(f"{N:,} rows, all noise abducted and replayed", took, "s")
+    (first,) = turns(first_answer, repeat=7)
+    yield milliseconds("an exact counterfactual, the world loaded first", first)
+    (again,) = turns(lambda: probability_had(duel, "reaction", SEEN, DO), repeat=9, loops=[20])
+    yield milliseconds("an exact counterfactual, repeated", again, main=True)
+    for what, do in (("one mechanism", DO), ("two mechanisms", {"actor_strength": "high"})):
+        (took,) = turns(lambda do=do: bounds(duel, {"reaction": "die"}, SEEN, do), loops=[3])
+        yield milliseconds(f"bounds, {what}", took)

@@ -1,7 +1,6 @@
 """What a learner waits for and a workshop's server holds: imports, notebooks, idle kernels."""
 
 import os
-import statistics
 import subprocess
 import sys
 import threading
@@ -12,6 +11,8 @@ import nbformat
 import psutil
 from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
+
+from tests.benchmarks.clock import row
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OFFLINE = ROOT / "tests" / "offline"
@@ -77,21 +78,10 @@ def run_notebook(path: Path) -> tuple[float, float]:
 
 def measure() -> list[dict]:
     imports = import_seconds()
-    idle = idle_megabytes()
+    idle = [idle_megabytes() for _ in range(3)]
     rows = [
-        {
-            "what": "import cimg, fresh process",
-            "value": statistics.median(imports),
-            "unit": "s",
-            "spread": f"{min(imports):.2f} to {max(imports):.2f}",
-            "target": "≤ 2",
-        },
-        {
-            "what": "idle kernel with cimg",
-            "value": idle,
-            "unit": "MB",
-            "target": "≤ 350",
-        },
+        row("import cimg, fresh process", imports, "s", "≤ 2", main=True),
+        row("idle kernel with cimg", idle, "MB", "≤ 350", main=True),
     ]
     total = 0.0
     for path in sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb")):
@@ -103,5 +93,5 @@ def measure() -> list[dict]:
             {"what": "  its memory", "value": megabytes, "unit": "MB", "target": "≤ 1,500"},
         ]
     if total:
-        rows.append({"what": "all notebooks", "value": total, "unit": "s", "target": "≤ 600"})
+        rows.append(row("the whole course: all worked notebooks", [total], "s", "≤ 600", main=True))
     return rows

@@ -5,8 +5,6 @@ hand; the peer's scenes are compared with ours before anything is measured.
 """
 
 from collections.abc import Iterator, Mapping
-from statistics import quantiles
-from time import perf_counter
 
 import numpy as np
 import torch
@@ -16,28 +14,10 @@ from torch import Tensor
 from cimg.scene import FOOT, HALF, ROLES, STEP, TOP, WIDTH, render, sample_uniform, stage, style_of
 from cimg.sprites import POSES, SIZE, TRANSPARENT, load_sheets
 from cimg.world import World
+from tests.benchmarks.clock import rate, turns
 
 SIZES = (1_000, 10_000, 100_000)
 PEER = 2_000  # scenes: Pillow takes longer for each
-
-
-def seconds(work, repeat: int = 9) -> list[float]:
-    """How long one call takes, each time; the first, which fills caches, isn't counted."""
-    work()
-    found = []
-    for _ in range(repeat):
-        start = perf_counter()
-        work()
-        found.append(perf_counter() - start)
-    return found
-
-
-def rate(what: str, n: int, took: list[float], target: str = "", note: str = "") -> dict:
-    """A row: n things per second, the median; the spread is that of the middle half."""
-    low, middle, high = (n / t for t in quantiles(took, n=4)[::-1])
-    spread = f"{low:,.0f} to {high:,.0f}"
-    found = {"what": what, "value": middle, "unit": "/s", "spread": spread}
-    return found | ({"target": target} if target else {}) | ({"note": note} if note else {})
 
 
 class Merger:
@@ -86,16 +66,21 @@ def measure() -> Iterator[dict]:
     merger = Merger()
     if not torch.equal(merger.render(few), render(few)):
         raise AssertionError("Pillow's scenes aren't ours")
-    peer = PEER / quantiles(seconds(lambda: merger.render(few)), n=4)[1]
     for n in SIZES:
         some = {name: codes[:n] for name, codes in values.items()}
-        row = rate(f"scenes, {n:,} at once", n, seconds(lambda some=some: render(some)), "≥ 50,000")
-        yield row | {"note": f"Pillow, one by one, {peer:,.0f}/s (× {row['value'] / peer:.3g})"}
+        repeat = 9 if n == 10_000 else 5
+        ours, pillow = turns(lambda some=some: render(some), lambda: merger.render(few),
+                             repeat=repeat)  # fmt: skip
+        yield rate(
+            f"scenes, {n:,} at once", n, ours, "≥ 50,000", n == 10_000, Pillow=(PEER, pillow)
+        )
     one = {name: codes[:1] for name, codes in values.items()}
-    yield rate("scenes, one at a time", 1, seconds(lambda: render(one), 200))
+    single, pillow = turns(lambda: render(one), lambda: merger.render(one), repeat=200)
+    yield rate("scenes, one at a time", 1, single, Pillow=(1, pillow))
     n = 10_000
 
     def world_and_scenes() -> Tensor:
         return render(duel.sample(n, seed=1) | sample_uniform(style, n, seed=2))
 
-    yield rate("labels, style and scenes, 10,000 at once", n, seconds(world_and_scenes), "≥ 50,000")
+    (took,) = turns(world_and_scenes, repeat=9)
+    yield rate("labels, style and scenes, 10,000 at once", n, took, "≥ 50,000")

@@ -197,7 +197,7 @@ def look_at_notebooks(folder: Path, before: Path, after: Path) -> list[str]:
     return found + [f"the kernel {pid} is still running" for pid in kernels_left(folder)]
 
 
-def kernels_left(folder: Path, seconds: float = 20) -> list[int]:
+def kernels_left(folder: Path, seconds: float = 60) -> list[int]:
     """Kernels at work in this folder that don't end by themselves when their builder is gone."""
     end, here = time.monotonic() + seconds, str(folder.resolve())
     while True:

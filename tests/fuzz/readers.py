@@ -1,4 +1,7 @@
-"""Every reader of what comes from outside: how to make bad input for it, and what it may answer."""
+"""Every reader of what comes from outside: how to make bad input for it, and what it may answer.
+
+What people write themselves (answers, lessons, results) is in `written`.
+"""
 
 import gzip
 import io
@@ -18,18 +21,24 @@ import torch
 from PIL import Image
 from torch import nn
 
-from cimg import checkpoint, train
+from cimg import checkpoint, gan, train
+from cimg import reader as learnt
+from cimg.check import read
 from cimg.checkpoint import CheckpointError
 from cimg.counterfactual import bounds, probability_had, twin_samples
+from cimg.damage import Damage
 from cimg.imagine import imagine
 from cimg.interop import bif_text
 from cimg.query import log_evidence, probability, sample_posterior
+from cimg.reading import ExactReader
 from cimg.scene import SceneError, render, sample_uniform, stage, style_of
 from cimg.sprites import FOLDER, TRANSPARENT, SpriteError, load_palette, load_sheet
 from cimg.step import Settings
+from cimg.study import read_results
 from cimg.vae import CausalVAE
 from cimg.world import World, WorldError
 
+from . import written
 from .mutate import nasty, spoil_bytes, spoil_json, spoil_png, spoil_tree
 
 WORDS = {
@@ -176,18 +185,33 @@ class Small(nn.Module):
         self.register_buffer("seen_scale", torch.zeros(4, 2))
 
 
+def save_small(path: Path) -> None:
+    checkpoint.write(path, {k: v.half() for k, v in Small().state_dict().items()}, {"format": 1})
+
+
+def save_weights(path: Path) -> None:
+    model = CausalVAE(worlds()["duel"], hidden=8)
+    about = train.description(model, Settings(hidden=8))
+    checkpoint.write(path, {k: v.half() for k, v in model.state_dict().items()}, about)
+
+
+def save_gan(path: Path) -> None:
+    gan.save(gan.GAN(worlds()["arena"], ("action",), hidden=8), path, {"steps": 1})
+
+
+def save_reader(path: Path) -> None:
+    learnt.save(learnt.Reader(2, 8), learnt.Settings(code=2, hidden=8), path)
+
+
 @cache
-def kept(small: bool) -> tuple[dict, bytes]:
-    """Header and tensors' bytes of a good checkpoint: of `Small`, or of a picture model."""
+def kept(save: Callable[[Path], None]) -> tuple[dict, bytes]:
+    """Header and tensors' bytes of the good checkpoint that `save` keeps."""
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "good.safetensors"
         torch.manual_seed(0)
-        model = Small() if small else CausalVAE(worlds()["duel"], hidden=8)
-        about = train.description(model, Settings(hidden=8)) if not small else {"format": 1}
-        halved = {k: v.half() for k, v in model.state_dict().items()}
-        checkpoint.write(path, halved, about)
+        save(path)
         data = path.read_bytes()
     (length,) = struct.unpack("<Q", data[:8])
     return json.loads(data[8 : 8 + length]), data[8 + length :]
@@ -202,8 +226,8 @@ def strange_tensor(rng: random.Random) -> Any:
     )
 
 
-def make_checkpoint(rng: random.Random, small: bool = True) -> bytes:
-    header, tensors = kept(small)
+def make_checkpoint(rng: random.Random, save: Callable[[Path], None] = save_small) -> bytes:
+    header, tensors = kept(save)
     draw = rng.random()
     if draw < 0.35:
         header = spoil_tree(rng, header, strange_tensor)
@@ -338,6 +362,21 @@ def model() -> CausalVAE:
 
 
 @cache
+def reader() -> learnt.Reader:
+    return learnt.load()
+
+
+@cache
+def exact() -> ExactReader:
+    return ExactReader(worlds()["duel"])
+
+
+@cache
+def painter() -> gan.GAN:
+    return gan.load("arena-all")
+
+
+@cache
 def example() -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     world = worlds()["duel"]
     values = world.sample(2, 7) | sample_uniform(style_of(world), 2, 7)
@@ -376,9 +415,9 @@ def strange_picture(rng: random.Random) -> Any:
     )()  # fmt: skip
 
 
-def strange_labels(rng: random.Random, names: list[str], dicts: bool) -> Any:
+def strange_labels(rng: random.Random, names: list[str]) -> Any:
     """Values of which at least one is missing, out of range, or no integer tensor [2]; or no dict
-    at all, unless `dicts`."""
+    at all."""
     _, values = example()
     values = dict(values)
     name = rng.choice(names)
@@ -396,24 +435,26 @@ def strange_labels(rng: random.Random, names: list[str], dicts: bool) -> Any:
     found = bad()
     if name in values:
         values[name] = found
-    others = [values] if dicts else [None, [], 5, "action", object()]
-    return rng.choice([values] * 9 + [rng.choice(others)])
+    return rng.choice([values] * 9 + [rng.choice([None, [], 5, "action", object()])])
 
 
 def make_picture(rng: random.Random) -> dict:
     """A call of the model or the renderer that has something wrong in it."""
     labels = ["actor_character", "reactor_type", "action", "reaction"]
     scenes, values = example()
-    how = rng.choice(["encode", "read", "imagine", "labels", "decode", "render", "do"])
+    how = rng.choice(
+        ["encode", "read", "imagine", "labels", "decode", "render", "do", "learnt", "exact",
+         "invert", "draw", "see", "damage"]
+    )  # fmt: skip
     asked = {"how": how, "scenes": scenes, "values": values, "do": {"action": "attack"}}
     if how in ("labels", "decode"):
-        asked["values"] = strange_labels(rng, labels, dicts=True)
+        asked["values"] = strange_labels(rng, labels)
+    elif how == "draw":
+        asked["values"] = strange_labels(rng, ["action"])
     elif how == "render":
-        asked["values"] = strange_labels(
-            rng, [*labels, "sky", "sun", "actor_distance"], dicts=False
-        )
-    elif how == "do":
-        asked["do"] = strange_dict(rng, worlds()["duel"])
+        asked["values"] = strange_labels(rng, [*labels, "sky", "sun", "actor_distance"])
+    elif how in ("do", "see"):
+        asked["do"] = strange_dict(rng, worlds()["duel" if how == "do" else "arena"])
     else:
         asked["scenes"] = strange_picture(rng)
     return asked
@@ -422,6 +463,19 @@ def make_picture(rng: random.Random) -> dict:
 def read_picture(asked: dict, _: Path) -> Any:
     scenes, values = asked["scenes"], asked["values"]
     match asked["how"]:
+        case "learnt":
+            return reader().log_likelihood(worlds()["duel"], scenes)
+        case "exact":
+            return exact()(scenes)
+        case "damage":
+            return Damage(noise=0.1, stone=True)(scenes, seed=1)
+        case "see":
+            return painter().see(asked["do"])
+        case "draw":
+            return painter().draw(values, painter().noise(2))
+        case "invert":
+            strange = isinstance(scenes, torch.Tensor) and scenes.dim() == 3
+            return gan.invert(painter(), scenes[0] if strange and len(scenes) else scenes, values)
         case "encode" | "labels":
             return model().encode(scenes, values)
         case "read":
@@ -459,11 +513,28 @@ READERS = {
                sound_palette, (".gpl",)),
         Reader("checkpoint", make_checkpoint, read_small, (CheckpointError,), sound_module,
                (".safetensors",)),
-        Reader("weights", lambda rng: make_checkpoint(rng, small=False),
+        Reader("weights", lambda rng: make_checkpoint(rng, save_weights),
                lambda _, path: train.load(path), (CheckpointError,), sound_module,
                (".safetensors",)),
+        Reader("gan", lambda rng: make_checkpoint(rng, save_gan),
+               lambda _, path: gan.load(path), (CheckpointError,), sound_module,
+               (".safetensors",)),
+        Reader("reader", lambda rng: make_checkpoint(rng, save_reader),
+               lambda _, path: learnt.load(path), (CheckpointError,), sound_module,
+               (".safetensors",)),
         Reader("question", make_question, read_question, (WorldError,), never),
-        Reader("picture", make_picture, read_picture, (SceneError, WorldError), never),
+        Reader("picture", make_picture, read_picture, (SceneError, WorldError, gan.GANError),
+               never),
+        Reader("results", written.make_object, lambda _, path: read_results(path), (ValueError,),
+               written.sound_object, (".json",)),
+        Reader("texts", written.make_object, lambda _, path: read.__wrapped__(path), (ValueError,),
+               written.sound_object, (".json",)),
+        Reader("answer", written.make_answer, written.read_answer, (written.Refused,),
+               written.sound_verdict),
+        Reader("lesson", written.make_lesson, written.read_source, (written.lesson.LessonError,),
+               written.sound_lesson, (".py",)),
+        Reader("notebook", written.make_notebook, written.read_planned, (written.Refused,),
+               written.sound_notebook, (".ipynb",)),
     )
 }  # fmt: skip
 

@@ -1,0 +1,107 @@
+"""What is kept of a benchmark: docs/bench.json, the plot beside it, and README's table.
+
+python -m tests.benchmarks.kept      # README's table anew, from docs/bench.json
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from cimg.files import write_file
+from tests.benchmarks.clock import number
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+KEPT = ROOT / "docs" / "bench.json"
+PLOT = ROOT / "docs" / "bench-growth.png"
+README = ROOT / "README.md"
+START = "<!-- bench: written by make bench -->"
+END = "<!-- end of bench -->"
+
+
+def in_words(machine: dict) -> str:
+    """The machine, without a name of its own."""
+    return (
+        f"{machine['cores']} cores ({machine['processor']}), {machine['memory']} of memory, "
+        f"{machine['system']}, Python {machine['python']}, PyTorch {machine['torch']}"
+    )
+
+
+def value_of(value: float, unit: str) -> str:
+    """A number with its unit, as people write it."""
+    return f"{number(value)}{'' if unit.startswith('/') else ' '}{unit}".strip()
+
+
+def cell(row: dict) -> str:
+    """What the peers took, and how many times better ours is."""
+    return "; ".join(
+        f"{name} {value_of(x['value'], row['unit'])}: {number(x['median'])} times "
+        f"({number(x['least'])} to {number(x['most'])})"
+        for name, x in row.get("peers", {}).items()
+    ) or row.get("note", "")
+
+
+def table(result: dict) -> str:
+    """README's table: the main rows."""
+    machine = result["machine"]
+    told = f"Measured on {machine['date']}: {in_words(machine)}."
+    lines = [
+        f"{told} Medians; in brackets the least and the most.",
+        "",
+        "| what | takes | beside others: ours is so many times faster |",
+        "|---|---|---|",
+    ]
+    for row in result["rows"]:
+        if row.get("main"):
+            spread = f" ({row['spread']})" if "spread" in row else ""
+            lines.append(
+                f"| {row['what']} | {value_of(row['value'], row['unit'])}{spread} | {cell(row)} |"
+            )
+    return "\n".join(lines)
+
+
+def with_table(text: str, result: dict) -> str:
+    """README with this table between its two marks."""
+    head, found, rest = text.partition(START)
+    _, ended, tail = rest.partition(END)
+    if not found or not ended:
+        raise SystemExit(f"{README.name}: expected the lines {START!r} and {END!r}")
+    return f"{head}{START}\n{table(result)}\n{END}{tail}"
+
+
+def merged(old: dict, new: dict) -> dict:
+    """The old result, with the rows of the modules in the new one in place of its own; raises
+    SystemExit where they are of different machines: those can't stand in one table."""
+    if old and in_words(old["machine"]) != in_words(new["machine"]):
+        there = in_words(old["machine"])
+        if {row["module"] for row in old["rows"]} - {row["module"] for row in new["rows"]}:
+            raise SystemExit(
+                f"docs/bench.json is of another machine ({there}): measure everything, or remove it"
+            )
+        old = {}
+    measured = {row["module"] for row in new["rows"]}
+    rows = [row for row in old.get("rows", []) if row["module"] not in measured] + new["rows"]
+    return {"machine": new["machine"], "rows": sorted(rows, key=lambda row: row["module"])}
+
+
+def read() -> dict:
+    return json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
+
+
+def keep(result: dict) -> None:
+    """Put a result in its three places."""
+    whole = merged(read(), result)
+    write_file(KEPT, f"{json.dumps(whole, indent=1, ensure_ascii=False)}\n".encode())
+    if any(row["module"] == "growth" for row in result["rows"]):
+        shutil.copyfile(ROOT / "build" / PLOT.name, PLOT)
+    write_readme()
+
+
+def write_readme() -> None:
+    text = README.read_text(encoding="utf-8")
+    write_file(README, with_table(text, read()).encode())
+    print(f"Kept in {KEPT.name}; {README.name} has its table.")
+
+
+if __name__ == "__main__":
+    sys.exit(write_readme())

@@ -1,0 +1,502 @@
+"""The workshop's hub: its settings, its register, and a real one with learners in it.
+
+The real one needs what `make hub-setup` installs and is skipped where that isn't there.
+"""
+
+import asyncio
+import json
+import math
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import distributions
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from traitlets.config import Config
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="JupyterHub needs Linux or macOS")
+if os.name != "posix":
+    pytest.skip("JupyterHub needs Linux or macOS", allow_module_level=True)
+
+from workshop import begin, load, memory, register, results
+from workshop.hub import PARTS, configure
+from workshop.rehearsal import Rehearsal
+from workshop.settings import KNOWN, SettingsError, read_settings
+from workshop.visitor import Refused, Visitor
+
+ROOT = Path(__file__).resolve().parent.parent
+WORKSHOP = ROOT / "workshop"
+README = (WORKSHOP / "README.md").read_text(encoding="utf-8")
+
+
+# --- settings -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def root(monkeypatch):
+    """As if this were root, on Linux."""
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+
+def test_the_defaults_are_for_this_machine_only_with_walls(root):
+    settings = read_settings({})
+    assert settings.ip == "127.0.0.1" and settings.walls and len(settings.learners) == 20
+    total = psutil.virtual_memory().total / 2**20
+    assert settings.most == 1 or settings.most * settings.memory < total
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"HUB_IP": "0.0.0.0"}, "could read every token"),
+        ({"HUB_IP": "0.0.0.0", "HUB_PLAIN": "1"}, "only HUB_PLAIN=yes"),
+        ({"HUB_IP": "0.0.0.0", "HUB_CERT": __file__}, "one is missing"),
+        ({"HUB_IP": "0.0.0.0", "HUB_CERT": "no", "HUB_KEY": "no"}, "HUB_CERT=no: no such file"),
+        ({"HUB_IP": "all of them"}, "an address is expected"),
+        ({"HUB_LEARNERS": "0"}, "from 1 to 1000"),
+        ({"HUB_LEARNERS": "1e3"}, "from 1 to 1000"),
+        ({"HUB_MEMORY": "16"}, "from 512"),
+        ({"HUB_IDLE": "0"}, "minutes"),
+        ({"HUB_IDLE": "-5"}, "minutes"),
+        ({"HUB_PORT": "65534"}, "from 1 to 65533"),
+        ({"HUB_FIRST_NUMBER": "0"}, "from 1000"),
+        ({"HUB_NAMES": "/no/such/file"}, "can't be read"),
+        ({"HUB_NAMES": __file__}, "a letter first"),
+        ({"HUB_NAMES": __file__, "HUB_LEARNERS": "3"}, "one of them"),
+        ({"HUB_PASSWORD": "1234"}, "HUB_PASSWORD is no setting"),
+        ({"HUB_SHARED_ACCOUNT": "yes"}, "isn't needed"),
+    ],
+)
+def test_what_is_wrong_or_unsafe_is_refused(root, given, said):
+    with pytest.raises(SettingsError, match=re.escape(said)):
+        read_settings(given)
+
+
+def test_other_machines_come_in_by_https_or_by_an_explicit_word(root):
+    https = {"HUB_IP": "0.0.0.0", "HUB_CERT": __file__, "HUB_KEY": __file__}
+    assert read_settings(https).cert == __file__
+    assert read_settings({"HUB_IP": "0.0.0.0", "HUB_PLAIN": "yes"}).ip == "0.0.0.0"
+
+
+@pytest.mark.parametrize(("system", "user"), [("linux", 1000), ("darwin", 0)])
+def test_without_walls_only_if_the_teacher_says_so(system, user, monkeypatch):
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    with pytest.raises(SettingsError, match="can read and change your files"):
+        read_settings({})
+    assert not read_settings({"HUB_SHARED_ACCOUNT": "yes"}).walls
+
+
+def test_names_are_read_from_a_file(root, tmp_path):
+    names = tmp_path / "names"
+    names.write_text("ada\n\n grace \n")
+    assert read_settings({"HUB_NAMES": str(names)}).learners == ("ada", "grace")
+    for wrong in ("ada\nada", "Ada", "../ada", "teacher", ""):
+        names.write_text(wrong)
+        with pytest.raises(SettingsError):
+            read_settings({"HUB_NAMES": str(names)})
+
+
+def test_every_setting_is_explained():
+    assert set(re.findall(r"\bHUB_[A-Z_]+", README)) == KNOWN
+
+
+def test_the_configuration_says_what_the_settings_do(root):
+    c = Config()
+    configure(c, read_settings({"HUB_MOST": "7", "HUB_MEMORY": "700"}), "/tmp/x")
+    assert c.JupyterHub.bind_url == "http://127.0.0.1:8000" and c.JupyterHub.hub_ip == "127.0.0.1"
+    assert c.ConfigurableHTTPProxy.api_url.startswith("http://127.0.0.1:")
+    assert c.JupyterHub.active_server_limit == 7 and c.LearnerSpawner.memory == 700
+    granted = {scope for role in c.JupyterHub.load_roles for scope in role["scopes"]}
+    assert not granted & {"access:servers", "admin:users", "admin:servers", "proxy", "shutdown"}
+    assert "admin_users" not in c.TokenLogin
+
+
+# --- register -------------------------------------------------------------------------------------
+
+
+def test_tokens_are_strong_and_different():
+    tokens = {register.new_token() for _ in range(2000)}
+    assert len(tokens) == 2000
+    assert all(re.fullmatch(r"([2-9a-hjkmnp-z]{4}-){3}[2-9a-hjkmnp-z]{4}", t) for t in tokens)
+    assert {letter for token in tokens for letter in token} - {"-"} == set(register.LETTERS)
+    assert register.LENGTH * math.log2(len(register.LETTERS)) > 78
+
+
+@pytest.fixture
+def book(tmp_path):
+    return register.Register(tmp_path / "register.json")
+
+
+def test_a_token_opens_one_door_and_is_written_nowhere(book):
+    tokens = book.add(["ada", "grace"], 5000)
+    again = register.Register(book.path)
+    assert again.admits("ada", tokens["ada"]) and again.admits("grace", tokens["grace"])
+    assert again.admits("ada", f" {tokens['ada'].upper().replace('-', ' ')} ")
+    for name, token in [("ada", tokens["grace"]), ("ada", ""), ("eve", tokens["ada"]), ("", "")]:
+        assert not again.admits(name, token)
+    assert not any(t in book.path.read_text() or t.replace("-", "") in book.path.read_text()
+                   for t in tokens.values())  # fmt: skip
+
+
+def test_who_is_there_keeps_token_and_number_and_who_comes_gets_new_ones(book):
+    first = book.add(["ada", "grace"], 5000)
+    before = dict(book.entries)
+    assert book.add(["ada", "grace"], 5000) == {}
+    assert book.add(["joan"], 1000).keys() == {"joan"}
+    assert {k: v for k, v in book.entries.items() if k in before} == before
+    assert book.number("joan") == book.number("grace") + 1 == 5003
+    new = book.renew(["ada"])
+    assert not book.admits("ada", first["ada"]) and book.admits("ada", new["ada"])
+    with pytest.raises(register.RegisterError, match="eve"):
+        book.renew(["eve"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{", '{"ada": 1}', '{"ada": {"number": "0", "token": "x"}}',
+     '{"ada": {"number": 5, "token": "x"}, "eve": {"number": 5, "token": "y"}}'],
+)  # fmt: skip
+def test_what_is_no_register_is_refused(content, book):
+    book.path.write_text(content)
+    with pytest.raises(register.RegisterError, match=r"register\.json"):
+        register.Register(book.path)
+
+
+def test_the_sheet_has_a_line_for_each_learner():
+    lines = register.sheet({"ada": "aaaa", "grace": "bbbb"}, "http://x:1").splitlines()
+    assert "http://x:1" in lines[0] and lines[-2].split() == ["ada", "aaaa"]
+
+
+# --- a learner's folder ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def begun(tmp_path, monkeypatch):
+    """Begin a server, but for the server itself: returns its command and the course's folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CIMG_IDLE", "60")
+    monkeypatch.setattr(begin, "speak_into", lambda path: None)
+    monkeypatch.chdir(tmp_path)
+    commands = []
+    monkeypatch.setattr(os, "execv", lambda program, command: commands.append(command))
+
+    def once():
+        begin.main()
+        return commands[-1], tmp_path / begin.COURSE
+
+    return once
+
+
+def test_beginning_again_never_writes_over_a_learners_work(begun):
+    _, course = begun()
+    first = course / "notebooks" / "00-start-here.ipynb"
+    assert first.read_bytes() == (ROOT / "notebooks" / first.name).read_bytes()
+    first.write_text("what the learner wrote")
+    (course / "notebooks" / "own.ipynb").write_text("of the learner's own")
+    other = course / "notebooks" / "01-drawing-scenes.ipynb"
+    other.unlink()
+    begun()
+    assert first.read_text() == "what the learner wrote" and other.exists()
+    assert (course / "notebooks" / "own.ipynb").read_text() == "of the learner's own"
+
+
+def test_the_server_begins_even_where_the_course_cannot_be_copied(begun, tmp_path):
+    (tmp_path / begin.COURSE).write_text("in the way")
+    command, _ = begun()
+    assert "jupyterhub.singleuser" in command
+
+
+def test_kernels_talk_through_the_learners_own_files(begun):
+    command, _ = begun()
+    assert "--ConnectionFileMixin.transport=ipc" in command
+    assert "--MappingKernelManager.cull_idle_timeout=3600" in command
+
+
+def test_no_control_group_where_there_are_none(tmp_path):
+    assert memory.make_group("1", 512, tmp_path) is None
+    (tmp_path / "cgroup.controllers").write_text("cpu io")
+    assert memory.make_group("1", 512, tmp_path) is None
+    (tmp_path / "cgroup.controllers").write_text("cpu memory")  # but nothing can be switched on
+    assert memory.make_group("1", 512, tmp_path) is None
+    assert memory.remove_group("1", tmp_path)
+
+
+# --- what is pinned, and the way onto many machines -----------------------------------------------
+
+
+def pinned(path: Path) -> dict[str, Requirement]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    listed = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(r.name): r for r in listed}
+
+
+def test_the_hubs_packages_are_pinned_apart_from_the_courses():
+    hub, course = pinned(WORKSHOP / "requirements.txt"), pinned(ROOT / "requirements.txt")
+    assert all(re.fullmatch(r"==[\w.]+", str(r.specifier)) for r in hub.values())
+    assert "jupyterhub" in hub and not hub.keys() & course.keys()
+    assert "jupyterhub" not in (ROOT / "pyproject.toml").read_text()
+
+
+def test_the_proxy_is_pinned_with_all_it_needs():
+    wanted = json.loads((WORKSHOP / "proxy" / "package.json").read_text())["dependencies"]
+    lock = json.loads((WORKSHOP / "proxy" / "package-lock.json").read_text())["packages"]
+    for name, version in wanted.items():
+        assert lock[f"node_modules/{name}"]["version"] == version
+    assert all("integrity" in entry for name, entry in lock.items() if name)
+    assert "resolved" not in str(lock)  # whatever registry there is
+
+
+def test_on_kubernetes_the_same_holds(root):
+    values = yaml.safe_load((WORKSHOP / "z2jh-config.yaml").read_text(encoding="utf-8"))
+    server, settings = values["singleuser"], read_settings({})
+    assert server["memory"]["limit"] == f"{settings.memory}M"
+    assert values["cull"]["timeout"] == settings.idle * 60 and values["cull"]["users"] is False
+    assert server["networkPolicy"]["enabled"] and values["proxy"]["https"]["enabled"]
+    assert values["hub"]["activeServerLimit"] >= 100 and values["hub"]["concurrentSpawnLimit"]
+    assert "python -m cimg.course" in server["cmd"][2] and begin.COURSE in server["cmd"][2]
+    assert server["defaultUrl"] == begin.FIRST.replace("tree/", f"tree/{begin.COURSE}/")
+    asked = values["hub"]["config"]["JupyterHub"]["authenticator_class"]
+    assert asked not in ("dummy", "null", "shared-password")
+
+
+# --- what was measured ----------------------------------------------------------------------------
+
+
+def test_the_table_says_what_the_results_do():
+    text = README.partition(results.START)[2].partition(results.END)[0]
+    assert text.strip() == results.summary(results.load()).strip()
+
+
+def test_the_results_show_a_refusal_and_no_lost_work():
+    rows = results.load()["rows"]
+    assert len(rows) >= 3 and rows[0]["learners"] == 1
+    for row in rows:
+        assert row["one_too_many"] == "429, the class is full"
+        assert row["files_there"] == row["learners"] and row["pictures"] > 0
+    assert results.carried(rows, "picture_95") >= 20
+
+
+def test_how_many_are_carried_is_where_the_first_picture_came_late():
+    rows = [{"learners": n, "p": s} for n, s in ((1, 0.1), (5, 0.9), (10, 1.0), (20, 0.2))]
+    assert results.carried(rows, "p") == 5 and results.carried(rows[2:], "p") == 0
+
+
+def test_an_idle_kernel_with_the_course_needs_little_memory():
+    assert 100e6 < load.idle_kernel() <= 350e6
+
+
+# --- a real hub -----------------------------------------------------------------------------------
+
+WALLS = os.name == "posix" and sys.platform == "linux" and os.geteuid() == 0
+
+
+@pytest.fixture(scope="module")
+def hub():
+    if not (PARTS / ".installed").exists():
+        pytest.skip("JupyterHub isn't installed: make hub-setup")
+    try:
+        one = Rehearsal(learners=3, most=2, memory=700).__enter__()
+    except RuntimeError as error:
+        if "learners couldn't use the course" in str(error):
+            pytest.skip(f"the course is where only root may read: {error}")
+        raise
+    yield one
+    one.__exit__()
+
+
+@pytest.fixture(scope="module")
+def learners(hub):
+    """Three visitors; the first two have a server and a kernel each, and have written a file."""
+    three = hub.visitors()
+    for visitor in three:
+        visitor.patience = 300  # a busy machine is slow, not wrong
+    for visitor in three:
+        visitor.log_in()
+    try:
+        for visitor in three[:2]:
+            visitor.start_server()
+            visitor.open_kernel()
+            ran = visitor.run(f"open('mine.txt', 'w').write('of {visitor.name}')\nprint(6 * 7)")
+            assert ran.text.startswith("42") and not ran.error
+    except BaseException as error:
+        hub.__exit__(type(error))
+        raise
+    yield three
+    for visitor in three:
+        visitor.close()
+
+
+def work(hub, visitor):
+    return hub.folder / "home" / visitor.name / begin.COURSE / "notebooks" / "mine.txt"
+
+
+def test_everything_listens_on_this_machine_only(hub, learners):
+    every = {*hub.own_processes(), *hub.processes()}
+    found = {c.laddr.ip for process in every for c in process.net_connections("inet")
+             if c.status == psutil.CONN_LISTEN}  # fmt: skip
+    assert found == {"127.0.0.1"}
+
+
+def test_a_wrong_token_does_not_get_in(hub, learners):
+    for name, token in (("learner-01", "aaaa-aaaa-aaaa-aaaa"), ("learner-01", learners[1].token)):
+        stranger = Visitor(hub.address, name, token)
+        with pytest.raises(Refused, match="Invalid username or password"):
+            stranger.log_in()
+        assert "/hub/login" in stranger.get("/user/learner-01/lab").url
+
+
+def test_the_third_is_told_that_the_class_is_full(hub, learners):
+    with pytest.raises(
+        Refused, match="The class is full.*has 2 places.*nothing of it is lost"
+    ) as no:
+        learners[2].start_server()
+    assert no.value.status == 429
+
+
+def test_nobody_gets_into_anothers_server(hub, learners):
+    one, two, _ = learners
+    assert one.server("GET", "api/contents/notebooks/mine.txt").json()["content"] == (
+        f"of {one.name}"
+    )
+    for place in ("api/contents/notebooks/mine.txt", "api/kernels", "lab"):
+        got = two.server("GET", place, owner=one.name)
+        assert got.status_code == 403 or "/hub/" in got.url
+        assert f"of {one.name}" not in got.text
+
+
+def test_the_teacher_sees_and_stops_servers_and_opens_none(hub, learners):
+    teacher = Visitor(hub.address, "teacher", hub.tokens()["teacher"])
+    teacher.log_in()
+    assert teacher.get("/hub/admin").ok and not learners[0].get("/hub/admin").ok
+    there = teacher.hub_api("GET", "users").json()
+    assert {u["name"] for u in there if u["servers"]} == {v.name for v in learners[:2]}
+    assert teacher.server("GET", "lab", owner=learners[0].name).status_code == 403
+    assert not teacher.hub_api("DELETE", f"users/{learners[0].name}").ok
+    assert not learners[1].hub_api("DELETE", f"users/{learners[0].name}/server").ok
+    assert learners[0].server("GET", "api/kernels").ok
+
+
+@pytest.mark.skipif(not WALLS, reason="only root, on Linux, can keep the learners' files apart")
+def test_nobody_can_read_anothers_files(hub, learners):
+    one, two, _ = learners
+    number = hub.register().number(one.name)
+    server = next(p for p in hub.processes(number) if "singleuser" in " ".join(p.cmdline()))
+    scratch = server.environ()["TMPDIR"]
+    assert list(Path(scratch).glob("kernel-*-ipc-*")), "kernels are expected to talk through files"
+    for place in (
+        f"open({str(work(hub, one))!r}).read()",
+        f"__import__('os').listdir({str(hub.folder / 'home' / one.name)!r})",
+        f"__import__('os').listdir({str(hub.folder / 'home')!r})",
+        f"__import__('os').listdir({str(hub.folder / 'hub')!r})",
+        f"__import__('os').listdir({scratch!r})",
+        f"open('/proc/{server.pid}/environ').read()",
+        f"__import__('os').kill({server.pid}, 9)",
+        f"open({str(ROOT / 'cimg' / 'world.py')!r}, 'a')",
+        "__import__('os').setuid(0)",
+    ):
+        assert two.run(place).error.startswith("PermissionError"), place
+        assert not one.run("None").error
+    assert two.run("import os\nprint(os.getuid(), os.getgroups())").text == (
+        f"{hub.register().number(two.name)} []\n"
+    )
+
+
+@pytest.mark.skipif(not WALLS, reason="without root a process may have less to lose")
+def test_who_takes_too_much_memory_loses_a_kernel_and_no_work(hub, learners):
+    visitor = learners[1]
+    ran = visitor.run("x = bytearray(3 * 10**9)\nx[::4096] = b'1' * len(x[::4096])")
+    assert "the kernel died" in ran.error or ran.error.startswith("MemoryError")
+    assert visitor.server("GET", "api/contents/notebooks/mine.txt").ok
+    assert work(hub, visitor).read_text() == f"of {visitor.name}"
+
+
+def until(condition, seconds: float = 180) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.2)
+
+
+def test_another_token_shuts_out_who_has_the_old_one(hub, learners):
+    _, two, three = learners
+    command = [sys.executable, "-m", "workshop", "--tokens", three.name]
+    said = subprocess.check_output(command, cwd=ROOT, env=hub.environment, text=True)
+    name, new = said.splitlines()[-1].split()
+    assert name == three.name and new != three.token
+    with pytest.raises(Refused, match="Invalid"):
+        Visitor(hub.address, three.name, three.token).log_in()
+    three.token = new
+    assert three.log_in().ok and two.log_in().ok
+
+
+@pytest.mark.skipif(not (PARTS / ".installed").exists(), reason="make hub-setup hasn't been run")
+def test_whose_token_was_changed_may_not_stay(book, monkeypatch):
+    monkeypatch.syspath_prepend(str(PARTS))
+    from workshop.login import TokenLogin
+
+    tokens = book.add(["ada", "grace"], 5000)
+    door = TokenLogin(register=str(book.path))
+    asks = lambda name, token: asyncio.run(
+        door.authenticate(None, {"username": name, "password": token})
+    )
+    stays = lambda name: asyncio.run(door.refresh_user(SimpleNamespace(name=name)))
+    assert asks(" Ada ", tokens["ada"]) == "ada" and asks("grace", tokens["ada"]) is None
+    assert stays("ada") and stays("grace") and not stays("eve")
+    book.renew(["ada"])
+    assert not stays("ada") and asks("ada", tokens["ada"]) is None
+
+
+def cullers(hub) -> int:
+    own, found = f":{hub.port + 1}/", 0
+    for process in psutil.process_iter(["cmdline", "environ"]):
+        environment = process.info["environ"] or {}
+        if own in environment.get("JUPYTERHUB_API_URL", ""):
+            found += "workshop.culler" in (process.info["cmdline"] or ())
+    return found
+
+
+def test_a_restart_and_a_culled_server_lose_nobodys_work(hub, learners):
+    one, two, _ = learners
+    hub.stop()
+    until(lambda: not hub.processes() and not hub.left_over())  # nothing is left running
+    hub.environment["HUB_IDLE"] = "0.05"
+    hub.start()
+    assert "Everybody has their token already" in hub.said()
+    one.log_in()
+    one.start_server()
+    until(lambda: not hub.processes(hub.register().number(one.name)))  # nobody did anything
+    assert work(hub, one).read_text() == f"of {one.name}"
+    hub.stop(signal.SIGKILL)
+    hub.environment["HUB_IDLE"] = "60"
+    hub.start()  # the proxy that the killed hub left is in nobody's way
+    until(lambda: cullers(hub) == 1)  # and its culler has left
+    one.log_in()
+    one.start_server()
+    got = one.server("GET", "api/contents/notebooks/mine.txt").json()
+    assert got["content"] == f"of {one.name}"
+    assert work(hub, two).read_text() == f"of {two.name}"
+
+
+@pytest.mark.skipif(not (PARTS / ".installed").exists(), reason="make hub-setup hasn't been run")
+def test_what_is_installed_for_the_hub_is_complete():
+    """All that the hub's packages need is pinned, there or with the course."""
+    hub, course = pinned(WORKSHOP / "requirements.txt"), pinned(ROOT / "requirements.txt")
+    found = {canonicalize_name(d.name): d for d in distributions(path=[str(PARTS)])}
+    assert {n: d.version for n, d in found.items()} == {
+        name: str(r.specifier).removeprefix("==") for name, r in hub.items()
+    }
+    for name, there in found.items():
+        for needed in map(Requirement, there.requires or ()):
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                assert canonicalize_name(needed.name) in {**hub, **course}, f"{name}: {needed}"

@@ -1,0 +1,134 @@
+"""What the load test measured: kept in results.json, shown as a table in README.md.
+
+python -m workshop.results            # write the table
+python -m workshop.results --check    # change nothing, say whether it is out of date
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+import psutil
+
+from cimg.files import write_file
+
+HERE = Path(__file__).resolve().parent
+RESULTS, README = HERE / "results.json", HERE / "README.md"
+START, END = "<!-- load: written by workshop/results.py -->", "<!-- end of load -->"
+FAST = 1.0  # seconds that a picture of the explorer may take
+COLUMNS = (
+    ("learners", "learners", ""),
+    ("server_median", "login to server: half, last", "server_last"),
+    ("notebook_median", "notebook 00: half, last", "notebook_last"),
+    ("picture_median", "picture: half, 95 %", "picture_95"),
+    ("together_median", "all at once: half, 95 %", "together_95"),
+    ("memory_median", "MiB a learner: half, most", "memory_most"),
+    ("memory_hub", "MiB the hub", ""),
+    ("one_too_many", "one too many", ""),
+    ("files_there", "files there after", ""),
+    ("load_before", "load before", ""),
+    ("best_of", "best of", ""),
+)
+
+
+def machine() -> dict:
+    """What was measured on, without its name."""
+    return {
+        "date": datetime.date.today().isoformat(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+
+
+def load() -> dict:
+    """All results."""
+    return json.loads(RESULTS.read_text(encoding="utf-8"))
+
+
+def add_rows(rows: list[dict], idle_kernel: int) -> None:
+    """Put new rows in the place of older ones with as many learners, and write the table.
+
+    Args:
+        rows: as `workshop.load.measure` returns them.
+        idle_kernel: MB of a kernel that has imported the course.
+    """
+    kept = load()["rows"] if RESULTS.exists() else []
+    new = {row["learners"]: row for row in [*kept, *({**row, **machine()} for row in rows)]}
+    content = {"idle_kernel_mb": idle_kernel, "rows": [new[number] for number in sorted(new)]}
+    write_file(RESULTS, (json.dumps(content, indent=1) + "\n").encode())
+    write_table()
+
+
+def table(rows: list[dict]) -> str:
+    """One line for each number of learners."""
+    lines = ["| " + " | ".join(title for _, title, _ in COLUMNS) + " |"]
+    lines.append("| --- " * len(COLUMNS) + "|")
+    for row in rows:
+        cells = [f"{row[a]}, {row[b]}" if b else str(row[a]) for a, _, b in COLUMNS]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def carried(rows: list[dict], key: str) -> int:
+    """The most learners of whose pictures 95 % came in time, with all smaller classes as well."""
+    most = 0
+    for row in sorted(rows, key=lambda row: row["learners"]):
+        if row[key] >= FAST:
+            break
+        most = row["learners"]
+    return most
+
+
+def summary(measured: dict) -> str:
+    """The table, what it was measured on, and what follows from it."""
+    rows = measured["rows"]
+    on = sorted({(r["date"], r["cores"], r["memory_gib"], r["system"], r["python"]) for r in rows})
+    where = "; ".join(f"{d}: {c} cores, {m} GiB, {s}, Python {p}" for d, c, m, s, p in on)
+    alone, together = carried(rows, "picture_95"), carried(rows, "together_95")
+    largest = max(row["learners"] for row in rows)
+    more = " (the most that were tried)" if alone == largest else ""
+    told = (
+        f"**{alone} learners{more}** who each change a control every five seconds see at least "
+        f"95 % of the pictures within a second; if all change one at the same moment, {together}."
+    )
+    idle = (
+        f"A kernel that has imported the course and does nothing: {measured['idle_kernel_mb']} MB."
+    )
+    return "\n".join([f"Measured {where}. Times in seconds.", "", table(rows), "", told, idle])
+
+
+def with_table(text: str, new: str) -> str:
+    """The README with this between its two marks."""
+    head, found, rest = text.partition(START)
+    _, ended, tail = rest.partition(END)
+    if not found or not ended:
+        raise SystemExit(f"{README.name}: expected the lines {START!r} and {END!r}")
+    return f"{head}{START}\n{new}\n{END}{tail}"
+
+
+def write_table() -> None:
+    """Bring the README up to date."""
+    text = README.read_text(encoding="utf-8")
+    write_file(README, with_table(text, summary(load())).encode())
+
+
+def main(arguments: list[str]) -> int:
+    """Write the table, or with --check only say whether it is out of date (exit code 1)."""
+    text = README.read_text(encoding="utf-8")
+    late = with_table(text, summary(load())) != text
+    if late and "--check" in arguments:
+        print("workshop/README.md: the table is out of date: python -m workshop.results")
+    elif late:
+        write_table()
+    return int(late and "--check" in arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,126 @@
+"""A learner's server: a user of its own, a folder of its own, its share of the memory."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from jupyterhub.spawner import LocalProcessSpawner
+from traitlets import Bool, Int, Unicode, default
+
+from workshop.memory import limit_process, make_group, remove_group
+from workshop.register import Register
+
+KEPT = ("PATH", "LANG", "LC_ALL", "TZ")  # of the hub's environment
+
+
+class LearnerSpawner(LocalProcessSpawner):
+    """Behind walls a learner has a user id that nobody else on the machine has, with no account to
+    it: no password, no groups, and two folders that nobody else may enter. Root makes those two,
+    and writes nothing in them: the learner's own process does."""
+
+    register = Unicode(help="where the register is").tag(config=True)
+    homes = Unicode(help="the folder of the learners' folders").tag(config=True)
+    runtime = Unicode(help="a folder with a short name, for what lasts as long").tag(config=True)
+    memory = Int(1024, help="MiB that a learner may use").tag(config=True)
+    walls = Bool(True, help="each learner is a user of their own").tag(config=True)
+
+    def number(self) -> int:
+        """The learner's user id; without walls it is only a number."""
+        return Register(Path(self.register)).number(self.user.name)
+
+    def home(self) -> Path:
+        """The learner's folder."""
+        return Path(self.homes) / self.user.name
+
+    def scratch(self) -> Path:
+        """The learner's folder for sockets and temporary files."""
+        return Path(self.runtime) / str(self.number())
+
+    def user_env(self, env: dict) -> dict:
+        """What the learner's processes are told, on top of what JupyterHub tells them."""
+        home, scratch = str(self.home()), str(self.scratch())
+        own = {"HOME": home, "USER": self.user.name, "LOGNAME": self.user.name}
+        places = {"JUPYTER_RUNTIME_DIR": scratch, "TMPDIR": scratch, "SHELL": "/bin/sh"}
+        return {**env, **own, **places}
+
+    @default("env_keep")
+    def _env_keep_default(self) -> list[str]:
+        return list(KEPT)
+
+    def load_state(self, state: dict) -> None:
+        """After a restart of the hub, or of the machine: by then the process that had the server's
+        number may be somebody else's, which the hub mustn't stop."""
+        super().load_state(state)
+        if self.pid and self.walls:
+            with suppress(psutil.Error):
+                if psutil.Process(self.pid).uids().real == self.number():
+                    return
+            self.pid = 0
+
+    def make_preexec_fn(self, name: str) -> Callable[[], None]:
+        """What the new process does before it is the learner's server. All that could fail for
+        reasons of the hub's is done here, before."""
+        number, home = self.number(), self.home()
+        for folder in (home, self.scratch()):
+            own_folder(folder, number if self.walls else os.geteuid())
+        group = make_group(str(number), self.memory) if self.walls else None
+
+        def begin() -> None:
+            if group:
+                (group / "cgroup.procs").write_text("0")
+            else:
+                limit_process(self.memory)
+            os.umask(0o077)
+            if self.walls:
+                os.setgroups([])
+                os.setgid(number)
+                os.setuid(number)
+            os.chdir(home)
+
+        return begin
+
+    async def clean(self) -> None:
+        """After the server has ended, however it did: end what it left running, free its memory."""
+        number = self.number()
+        if self.walls:
+            end_all(number)
+            shutil.rmtree(self.scratch(), ignore_errors=True)
+            for _ in range(50):  # what was killed takes a moment to be gone
+                if remove_group(str(number)):
+                    break
+                await asyncio.sleep(0.1)
+
+    async def move_certs(self, paths: dict) -> dict:
+        """The hub and its servers talk on this machine only, without certificates."""
+        return paths
+
+
+def own_folder(path: Path, number: int) -> None:
+    """Make a folder that only this user may enter. One that is there has to be such a folder."""
+    try:
+        os.mkdir(path, 0o700)
+        if os.geteuid() == 0:
+            os.chown(path, number, number)
+    except FileExistsError:
+        is_so = path.lstat()
+        if path.is_symlink() or not path.is_dir() or is_so.st_uid != number or is_so.st_mode & 0o77:
+            raise PermissionError(
+                f"{path}: a folder of user {number}'s, closed to all others, is expected"
+            ) from None
+
+
+def end_all(number: int) -> None:
+    """Kill every process of a user. Only for a number of a register: root's is refused."""
+    if number < 1000:
+        raise ValueError(f"{number}: no learner has such a number")
+    for process in psutil.process_iter(["uids"]):
+        with suppress(psutil.Error, ProcessLookupError):
+            if process.info["uids"].real == number:
+                process.send_signal(signal.SIGKILL)
