@@ -297,7 +297,7 @@ def test_the_page_fits_a_narrow_window(explorer):
         .every(at => at.left >= 0 && at.right <= 700)""",
         arg=boxes,
     )
-    assert explorer.locator(boxes).count() > 20
+    assert explorer.locator(boxes).count() >= 20  # there are parts to speak of
     explorer.set_viewport_size(wide)
 
 

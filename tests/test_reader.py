@@ -50,7 +50,10 @@ def test_clean_scenes(shipped, world):
     assert float(distance.max()) < 0.01
 
 
-@pytest.mark.parametrize("damage", [Damage(0.2), Damage(0.4), Damage(0.2, True), Damage(0.4, True)])
+DAMAGES = [Damage(x, stone) for stone in (False, True) for x in (0.01, 0.1, 0.2, 0.4)]
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=str)
 def test_honest_doubt(shipped, damage):
     """Under even labels, and combined with the world's tables."""
     world, n = WORLDS["duel"], 2500

@@ -110,9 +110,13 @@ def answer(address: str) -> tuple[int, str]:
 
 def listening(server: subprocess.Popen) -> set[str]:
     """Addresses at which the server and all that it has started listen."""
-    processes = [psutil.Process(server.pid), *psutil.Process(server.pid).children(recursive=True)]
-    found = (c for process in processes for c in process.net_connections("inet"))
-    return {c.laddr.ip for c in found if c.status == psutil.CONN_LISTEN}
+    found = set()
+    for process in [psutil.Process(server.pid), *psutil.Process(server.pid).children(True)]:
+        with contextlib.suppress(
+            psutil.NoSuchProcess, FileNotFoundError
+        ):  # a child that has ended meanwhile
+            found |= {c for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN}
+    return {c.laddr.ip for c in found}
 
 
 def test_the_makefile_starts_a_server():

@@ -255,7 +255,7 @@ print(f"P(all hidden variables | scene), total variation from exact, at most: â‰
 # a stone. A **reliability diagram** sorts the answers by confidence, and shows for each bin how many were right. Honest doubt lies on the
 # diagonal. The **expected calibration error** is the mean distance from it, each bin with the weight of its
 # answers (Guo et al. 2017). Their remedy is a **temperature**: divide all log-probabilities by one number,
-# fitted on other scenes. Beside them, for 800 of the scenes, the exact reader, which knows the law of the damage.
+# fitted on other scenes. Beside them, for 400 of the scenes, the exact reader, which knows the law of the damage.
 
 # %%
 from cimg.calibration import reliability, temperature
@@ -271,8 +271,8 @@ heat = temperature(logs, flat)
 evidence = {"saw clean scenes": log_even(damaged), "with temperature": log_even(damaged) / heat,
             "trained on damage": learnt.log_likelihood(duel, damaged)}
 answers = {name: judged(posterior(duel, table), truth) for name, table in evidence.items()}
-some = [*range(200), *range(500, 1100)]
-laws = (Damage(0.2), some[:200]), (Damage(0.4, stone=True), some[200:])
+some = [*range(100), *range(500, 800)]
+laws = (Damage(0.2), some[:100]), (Damage(0.4, stone=True), some[100:])
 exactly = torch.cat([ExactReader(duel, law)(damaged[which]) for law, which in laws])
 answers["exact"] = judged(posterior(duel, exactly), {k: x[some] for k, x in truth.items()})
 found = {name: reliability(*pair) for name, pair in answers.items()}
