@@ -23,7 +23,7 @@ from cimg.sprites import SIZE
 
 COLOURS = 24
 NO_SHAPE = torch.Size()
-NEVER = -60.0  # a logit
+NEVER = -60.0  # a logit; below about -87, exp gives denormal numbers, which take ten times as long
 PATCH = 4  # a scene is looked at in patches of 4 x 4 pixels
 COLUMN = WIDTH // len(COLUMNS)  # pixels; a sun or moon has so much room
 PLACES = [STEP * (len(DISTANCES) - 1 - distance) for distance in range(len(DISTANCES))]
@@ -233,23 +233,28 @@ class Placed(TorchDistribution):
             total = total + place[:, None, None] * (own + through * behind)
         return total
 
-    @property
-    def probs(self) -> Tensor:
-        """Probability of every colour of every pixel, ``[n, COLOURS, HEIGHT, WIDTH]``."""
-        floor = -60.0  # below about -87, exp gives denormal numbers, which take ten times as long
-        behind = self.background.clamp_min(floor).exp()
-        behind = halves(behind)
+    def _band(self) -> Tensor:
+        """Probability of every colour where the characters are, ``[2n, COLOURS, SIZE, HALF]``."""
+        behind = halves(self.background[:, :, TOP:FOOT]).clamp_min(NEVER).exp()
         figure = self.figures[self.which].unflatten(2, (SIZE, SIZE))
         places = [place[:, None, None, None] for place in self.places.unbind(1)]
         own = sum(p * f for p, f in zip(places, spread(figure[:, :COLOURS], 0.0), strict=True))
         clear = sum(p * f for p, f in zip(places, spread(figure[:, COLOURS:], 1.0), strict=True))
-        band = own + clear * behind[:, :, TOP:FOOT]
-        return whole(torch.cat([behind[:, :, :TOP], band, behind[:, :, FOOT:]], 2))
+        return own + clear * behind
+
+    @property
+    def probs(self) -> Tensor:
+        """Probability of every colour of every pixel, ``[n, COLOURS, HEIGHT, WIDTH]``."""
+        around = self.background[:, :, :TOP], self.background[:, :, FOOT:]
+        above, below = (logs.clamp_min(NEVER).exp() for logs in around)
+        return torch.cat([above, whole(self._band()), below], 2)
 
     @property
     def mode(self) -> Tensor:
         """The most probable colour of each pixel, ``uint8 [n, HEIGHT, WIDTH]``."""
-        return self.probs.max(1).indices.to(torch.uint8)  # argmax(1) is five times as slow
+        parts = self.background[:, :, :TOP], whole(self._band()), self.background[:, :, FOOT:]
+        found = [part.max(1).indices for part in parts]  # argmax(1) is five times as slow
+        return torch.cat(found, 1).to(torch.uint8)
 
     def sample(self, sample_shape: torch.Size = NO_SHAPE) -> Tensor:
         """Scenes with each pixel drawn on its own, ``uint8 [..., n, HEIGHT, WIDTH]``."""
