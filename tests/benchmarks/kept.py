@@ -54,8 +54,9 @@ def table(result: dict) -> str:
     for row in result["rows"]:
         if row.get("main"):
             spread = f" ({row['spread']})" if "spread" in row else ""
+            what = row["what"].replace("|", "\\|")  # P(a | b) would begin a new cell
             lines.append(
-                f"| {row['what']} | {value_of(row['value'], row['unit'])}{spread} | {cell(row)} |"
+                f"| {what} | {value_of(row['value'], row['unit'])}{spread} | {cell(row)} |"
             )
     return "\n".join(lines)
 
