@@ -17,6 +17,7 @@ OFFLINE = ROOT / "tests" / "offline"
 SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
 MOST_WORKERS = 4  # each holds torch in memory
 NO_TESTS = 5  # pytest's exit code where nothing was collected
+TIMED = "what is timed"  # the stage of the tests marked so: alone, with no other test beside them
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,12 @@ def read_report(path: Path) -> Count:
 
 
 def run(name: str, arguments: list[str]) -> tuple[Count, int]:
-    """One stage in pytest, its tests spread over the cores file by file."""
+    """One stage in pytest, its tests spread over the cores file by file, unless they are timed."""
     print(f"\n=== {name}", flush=True)
     report = ROOT / "build" / f"{name.replace(' ', '-')}.xml"
     report.parent.mkdir(exist_ok=True)
     report.unlink(missing_ok=True)
-    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    workers = 1 if name == TIMED else min(os.cpu_count() or 1, MOST_WORKERS)
     spread = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
     command = [sys.executable, "-m", "pytest", *spread, f"--junitxml={report}", *arguments]
     code = subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
@@ -84,14 +85,17 @@ def main(passed_on: list[str]) -> int:
     start = time.perf_counter()
     paths = find_notebooks()
     compare = ["--nbval", "--nbval-cell-timeout=900", f"--nbval-sanitize-with={SANITIZE}"]
-    stages = [("package and house", ["tests", "--durations=10"])]
+    stages = [
+        ("package and house", ["tests", "-m", "not timed", "--durations=10"]),
+        (TIMED, ["tests", "-m", "timed"]),
+    ]
     if paths:
         stages.append(("notebooks", ["-p", "no:cacheprovider", *compare, *paths]))
     total, bad = Count(), False
     for name, arguments in stages:
         count, code = run(name, [*arguments, *passed_on])
         total += count
-        bad = bad or code not in ((0, NO_TESTS) if passed_on else (0,))
+        bad = bad or code not in ((0, NO_TESTS) if passed_on or name == TIMED else (0,))
     bad = bad or total.passed == 0
     minutes, seconds = divmod(round(time.perf_counter() - start), 60)
     print(f"\n{'FAILED' if bad else 'All is well'}, after {minutes} min {seconds} s.")

@@ -301,6 +301,7 @@ def test_the_page_fits_a_narrow_window(explorer):
     explorer.set_viewport_size(wide)
 
 
+@pytest.mark.timed
 def test_a_change_is_answered_within_a_tenth_of_a_second(fresh, record_property):
     """All kinds of change, by keyboard, on all three rungs; the best of a few trials. A trial in
     which other programs kept the processor busy says nothing of the explorer, unless it is fast."""

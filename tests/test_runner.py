@@ -24,11 +24,14 @@ def test_counts_are_read_from_the_report(tmp_path):
 @pytest.mark.parametrize(
     "stages, code, line",
     [
-        ([(Count(3), 0), (Count(2, 0, 1), 0)], 0, "5 passed, 0 failed, 1 skipped"),
-        ([(Count(3, 1), 1), (Count(2), 0)], 1, "5 passed, 1 failed, 0 skipped"),
-        ([(Count(3), 0), (Count(2), 3)], 1, "5 passed, 1 failed, 0 skipped"),  # pytest broke down
-        ([(Count(3), 0), (Count(0), 5)], 1, "3 passed, 1 failed, 0 skipped"),  # nothing collected
-        ([(Count(0, 0, 4), 0), (Count(), 0)], 1, "0 passed, 1 failed, 4 skipped"),
+        ([(Count(3), 0), (Count(1), 0), (Count(2, 0, 1), 0)], 0, "6 passed, 0 failed, 1 skipped"),
+        ([(Count(3, 1), 1), (Count(1), 0), (Count(2), 0)], 1, "6 passed, 1 failed, 0 skipped"),
+        ([(Count(3), 0), (Count(0, 1), 1), (Count(2), 0)], 1, "5 passed, 1 failed, 0 skipped"),
+        ([(Count(3), 0), (Count(), 5), (Count(2), 0)], 0, "5 passed, 0 failed, 0 skipped"),
+        # pytest broke down; nothing was collected; all were skipped
+        ([(Count(3), 0), (Count(), 5), (Count(2), 3)], 1, "5 passed, 1 failed, 0 skipped"),
+        ([(Count(3), 0), (Count(), 5), (Count(0), 5)], 1, "3 passed, 1 failed, 0 skipped"),
+        ([(Count(0, 0, 4), 0), (Count(), 5), (Count(), 0)], 1, "0 passed, 1 failed, 4 skipped"),
     ],
 )
 def test_the_last_line_and_the_exit_code(stages, code, line, monkeypatch, capsys):
