@@ -4,6 +4,7 @@ Each takes a notebook (and what else it needs) and returns a list of findings, e
 `findings(notebook, path)` asks all of them. The tests show each of them a notebook that breaks it.
 """
 
+import ast
 import re
 from pathlib import Path
 
@@ -242,6 +243,22 @@ def pictures(notebook: NotebookNode) -> list[str]:
     return found
 
 
+def shown(notebook: NotebookNode) -> list[str]:
+    """What `show` makes is the last line of its cell: only that one's value is displayed."""
+    found = []
+    for cell in code(notebook):
+        try:
+            *lines, _ = ast.parse(cell.source).body or [None]
+        except SyntaxError:  # a magic, say, which is for `sources` to find
+            continue
+        for line in lines:
+            called = line.value if isinstance(line, ast.Expr) else None
+            if isinstance(called, ast.Call) and ast.unparse(called.func).startswith("show."):
+                made = ast.unparse(called.func)
+                found.append(f"cell {cell.id}: {made}(...) isn't its last line: nobody will see it")
+    return found
+
+
 def trained_numbers(notebook: NotebookNode) -> list[str]:
     """A number after ≈ isn't compared by nbval, so the cell that prints it has to assert it."""
     return [
@@ -342,6 +359,7 @@ def findings(notebook: NotebookNode, path: Path) -> list[str]:
         outputs,
         sources,
         pictures,
+        shown,
         trained_numbers,
         scene_digests,
         comparison,

@@ -291,6 +291,7 @@ BROKEN = [
     (picture(""), "picture without alt text"),
     (picture("8 scenes: true; true; drawn."), "without a digest of their pixels"),
     (drop(3), "no text after the picture"),
+    (text(2, "show()", "show.table(rows)\nprint(1)"), "show.table(...) isn't its last line"),
     (text(1, "Look", "![](README.md) Look"), "![](README.md) without alt text"),
     (text(1, "Look", '<img src="README.md"> Look'), "<img> without alt text"),
     (text(1, "Look", '<img src="README.md" alt=""> Look'), "<img> without alt text"),

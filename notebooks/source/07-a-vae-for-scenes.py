@@ -81,7 +81,7 @@ def photos(rgb, alt, rows=()):  # pictures in any colours, four in a row
     pixels = torch.cat([torch.cat(list(row), 2) for row in framed], 1).movedim(0, 2)
     figure, ax = sheet(width := 3 * pixels.shape[1], height := 3 * pixels.shape[0])
     ax.imshow(pixels, interpolation="nearest", extent=(0, width, height, 0), aspect="auto")
-    [ax.text(9, 20 + 120 * i, name, size=9, bbox={"fc": "white"}) for i, name in enumerate(rows)]
+    [ax.text(9, 113 + 120 * i, name, size=9, bbox={"fc": "white"}) for i, name in enumerate(rows)]
     return finish(figure, alt, colours=128)
 average = in_rgb(many).mean(0)
 photos(torch.cat([in_rgb(many[:2]), average[None], in_rgb(many.mode(0).values[None])]),

@@ -314,9 +314,9 @@ for kind in "causal", "plain":
         said = [figure(kind, asked, m, results) for m in ("labels", "style", "identical pixels",
                                                           "identical images")]
         rows.append([kind, asked, *(f"{mean:.3f} ± {half:.3f}" for mean, half in said)])
-show.table(rows, ["", "combinations", "labels", "style", "pixels", "pictures"])
 less = [r["shown"]["identical pixels"] - r["never shown"]["identical pixels"] for r in long]
 print("plain, pixels, shown minus never shown, seed by seed: {:.4f} ± {:.4f}".format(*interval(less)))
+show.table(rows, ["", "combinations", "labels", "style", "pixels", "pictures"])
 
 # %% [markdown]
 # Read it in pairs of lines. For the mechanisms *never shown* is as easy as *shown*: a figure hears only its own

@@ -214,7 +214,7 @@ show.scenes(torch.cat([fight[None], made.scenes[:3], had.scenes[:4]]), captions,
 # likely it was weak all along. "Made weak" answers for such pairs, "had it been weak" for this fight. The new
 # skies are not the point: under this very sky they would still be other golems.
 #
-# ## How often right, and where not
+# ## How often right
 #
 # 1,000 scenes drawn from a seed kept for testing, new labels drawn evenly for each; the renderer draws the
 # truth. Right means: all 2,304 pixels.

@@ -368,7 +368,7 @@ show.table(table, ["attack", "reaction from do", "effectiveness", "identical", "
 # %% [markdown]
 # Read it by columns. *Reaction from do*: the graph decides, not the network. (± 0.000, since each seed was given the
 # same 4,000 rows of labels, and shows the reactions; a perfect sampler is about as far off.) *Effectiveness*: all labels
-# that were ordered are in the picture (the first was ordered one, the others seven). *Identical* to the true picture,
+# that were ordered are in the picture (the first was ordered one, the others all). *Identical* to the true picture,
 # with other labels drawn evenly and given to all (20 scenes a seed; 1,000 for the VAEs): two lacks in one number. This
 # GAN's pictures are hundreds of pixels from any scene, so none could be identical; and it has no way in. Training might
 # mend the first, not the second.
