@@ -54,6 +54,19 @@ def read_object(path: str | Path, most: int) -> dict[str, Any]:
     return found
 
 
+def put_between(text: str, start: str, end: str, new: str) -> str:
+    """A text with these lines between its two marks, in place of what was there.
+
+    Raises:
+        ValueError: the text lacks one of the marks, or they are the wrong way round.
+    """
+    head, found, rest = text.partition(start)
+    _, ended, tail = rest.partition(end)
+    if not found or not ended:
+        raise ValueError(f"expected the lines {start!r} and {end!r}")
+    return f"{head}{start}\n{new}\n{end}{tail}"
+
+
 def write_file(path: str | Path, content: bytes) -> None:
     """Replace a file, or make it, in one step: it is written next to its place, then moved.
 

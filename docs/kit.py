@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from build import write_atomically
+from cimg.files import put_between
 from docs import HERE, ROOT, numbers
 from docs.schedule import RESERVE, Block, Measured, formats, plan
 from docs.slides import slides
@@ -215,16 +216,6 @@ def page(lesson: Taught, m: Measured) -> str:
 # --- writing --------------------------------------------------------------------------------------
 
 
-def with_block(text: str, name: str, block: str) -> str:
-    """A document with the block of this name replaced."""
-    start, end = MARK.format(name), END.format(name)
-    head, found, rest = text.partition(start)
-    _, ended, tail = rest.partition(end)
-    if not found or not ended:
-        raise SystemExit(f"expected the lines {start!r} and {end!r}")
-    return f"{head}{start}\n{block}\n{end}{tail}"
-
-
 def blocks(known: dict, names: dict) -> dict[str, dict[str, Callable[[], str]]]:
     """Which document holds which blocks."""
     return {
@@ -246,7 +237,7 @@ def pages(lessons: list[Taught]) -> dict[Path, str]:
     for document, found in blocks(known, names).items():
         text = (HERE / document).read_text(encoding="utf-8")
         for name, block in found.items():
-            text = with_block(text, name, block())
+            text = put_between(text, MARK.format(name), END.format(name), block())
         made[HERE / document] = text
     for lesson in lessons:
         made[HERE / "guide" / f"{lesson.name}.md"] = page(lesson, known[lesson.lesson.number])

@@ -7,6 +7,7 @@
 import sys
 
 from build import HERE, ROOT, read_lessons, read_notebook, write_atomically
+from cimg.files import put_between
 from lesson import Lesson
 
 README = ROOT / "README.md"
@@ -24,15 +25,6 @@ def table(lessons: list[Lesson]) -> str:
         link = f"[{about['title']}](notebooks/{lesson.name}.ipynb)"
         rows.append(f"| {number} | {link} | {about['question']} | {minutes} |")
     return "\n".join(rows)
-
-
-def with_table(text: str, rows: str) -> str:
-    """The README with this table between its two marks."""
-    head, found, rest = text.partition(START)
-    _, ended, tail = rest.partition(END)
-    if not found or not ended:
-        raise SystemExit(f"{README.name}: expected the lines {START!r} and {END!r}")
-    return f"{head}{START}\n{rows}\n{END}{tail}"
 
 
 def cover() -> bytes:
@@ -69,7 +61,7 @@ def cover() -> bytes:
 def main(arguments: list[str]) -> int:
     """Write what has changed, or with --check only say so (exit code 1)."""
     text = README.read_text(encoding="utf-8")
-    new = with_table(text, table(read_lessons(HERE / "source")))
+    new = put_between(text, START, END, table(read_lessons(HERE / "source")))
     if "--check" in arguments:
         if new != text:
             print("README.md: the table of notebooks is out of date: make notebooks")

@@ -1,5 +1,6 @@
 """The course's files out of the package into a folder of one's own."""
 
+import ast
 import os
 import re
 import shutil
@@ -24,6 +25,13 @@ def copied(tmp_path_factory):
     written, kept = copy_course(folder)
     assert not kept and sorted(written) == sorted(contents(folder))
     return folder
+
+
+def test_what_goes_into_the_wheel_is_what_is_copied_out_of_it():
+    """setup.py runs before there is a cimg to import, so the list stands in both."""
+    tree = ast.parse((course.HERE.parent / "setup.py").read_text(encoding="utf-8"))
+    lists = [x for x in tree.body if isinstance(x, ast.Assign) and x.targets[0].id == "COURSE"]
+    assert ast.literal_eval(lists[0].value) == course.PARTS
 
 
 def test_all_notebooks_sprites_and_modules_are_there_byte_for_byte(copied):

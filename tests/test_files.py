@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from cimg.files import read_file, write_file
+from cimg.files import put_between, read_file, write_file
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs pipes and devices")
 
@@ -107,3 +107,10 @@ def test_whoever_reads_meanwhile_sees_the_old_or_the_new(tmp_path):
     stop.set()
     reader.join()
     assert seen <= {b"0" * 100_000, b"1" * 100_000}
+
+
+def test_lines_are_put_between_two_marks():
+    assert put_between("a\n[\nold\n]\nb", "[", "]", "new") == "a\n[\nnew\n]\nb"
+    for text in ("a\n[\nno end", "a\n]\n[\n", "nothing"):
+        with pytest.raises(ValueError, match=r"expected the lines '\[' and '\]'"):
+            put_between(text, "[", "]", "new")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from cimg.files import write_file
+from cimg.files import put_between, write_file
 
 HERE = Path(__file__).resolve().parent
 RESULTS, README = HERE / "results.json", HERE / "README.md"
@@ -104,25 +104,16 @@ def summary(measured: dict) -> str:
     return "\n".join([f"Measured {where}. Times in seconds.", "", table(rows), "", told, idle])
 
 
-def with_table(text: str, new: str) -> str:
-    """The README with this between its two marks."""
-    head, found, rest = text.partition(START)
-    _, ended, tail = rest.partition(END)
-    if not found or not ended:
-        raise SystemExit(f"{README.name}: expected the lines {START!r} and {END!r}")
-    return f"{head}{START}\n{new}\n{END}{tail}"
-
-
 def write_table() -> None:
     """Bring the README up to date."""
     text = README.read_text(encoding="utf-8")
-    write_file(README, with_table(text, summary(load())).encode())
+    write_file(README, put_between(text, START, END, summary(load())).encode())
 
 
 def main(arguments: list[str]) -> int:
     """Write the table, or with --check only say whether it is out of date (exit code 1)."""
     text = README.read_text(encoding="utf-8")
-    late = with_table(text, summary(load())) != text
+    late = put_between(text, START, END, summary(load())) != text
     if late and "--check" in arguments:
         print("workshop/README.md: the table is out of date: python -m workshop.results")
     elif late:

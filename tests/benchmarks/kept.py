@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from cimg.files import write_file
+from cimg.files import put_between, write_file
 from tests.benchmarks.clock import number
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -61,15 +61,6 @@ def table(result: dict) -> str:
     return "\n".join(lines)
 
 
-def with_table(text: str, result: dict) -> str:
-    """README with this table between its two marks."""
-    head, found, rest = text.partition(START)
-    _, ended, tail = rest.partition(END)
-    if not found or not ended:
-        raise SystemExit(f"{README.name}: expected the lines {START!r} and {END!r}")
-    return f"{head}{START}\n{table(result)}\n{END}{tail}"
-
-
 def merged(old: dict, new: dict) -> dict:
     """The old result, with the rows of the modules in the new one in place of its own; raises
     SystemExit where they are of different machines: those can't stand in one table."""
@@ -100,7 +91,7 @@ def keep(result: dict) -> None:
 
 def write_readme() -> None:
     text = README.read_text(encoding="utf-8")
-    write_file(README, with_table(text, read()).encode())
+    write_file(README, put_between(text, START, END, table(read())).encode())
     print(f"Kept in {KEPT.name}; {README.name} has its table.")
 
 
