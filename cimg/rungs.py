@@ -16,8 +16,8 @@ from cimg.sprites import POSES
 
 CARD = 292  # pixels, width of a panel
 SMALL_GRAPHS = (
-    "Small graphs: actor → action → reaction ← reactor; for doing and imagining the arrow into the "
-    "action is cut, for imagining actor and reactor are kept"
+    "Small graphs: actor → action → {between}reaction ← reactor; for doing and imagining the arrow "
+    "into the action is cut, for imagining actor and reactor are kept"
 )
 
 
@@ -41,7 +41,7 @@ RUNGS = {
         "Imagining",
         "How would this picture look,\nhad the action been {an}?",
         "P(reaction_{what} | this picture)",
-        "The same fighters, sky and luck:\nonly what follows may change.",
+        "The same fighters, {same} and luck:\nonly what follows may change.",
         {"action": "do", "actor": "kept", "reactor": "kept"},
     ),
 }
@@ -54,6 +54,7 @@ def rungs(
     imagining: Tensor | None = None,
     scene: Tensor | None = None,
     action: str = "attack",
+    between: str = "",
     digest: bool = True,
 ) -> Picture:
     """The fixed figure: seeing, doing and imagining (Pearl 2009), three questions about one scene.
@@ -63,11 +64,14 @@ def rungs(
             panel still to come.
         scene: the scene that is asked about, uint8 [36, 64], shown above the panels.
         action: the action asked about. digest: as in `scenes`.
+        between: what the action reaches the reaction through, if it does: such as "sky" in a world
+            where the action turns the sky, and the reactor minds the sky alone.
 
     Raises SceneError for what isn't one to four scenes, and for an action that there isn't."""
     if action not in POSES:
         raise SceneError(f"action: expected one of {', '.join(POSES)}, found {action!r}")
     words = {"what": action, "an": f"{'an' if action[0] in 'aeiou' else 'a'} {action}"}
+    words |= {"between": between, "same": "hills" if between == "sky" else "sky"}
     answers = dict(zip(RUNGS, (seeing, doing, imagining), strict=True))
     answers = {
         key: None if x is None else pixels_of(x, 4, (HEIGHT, WIDTH)) for key, x in answers.items()
@@ -88,7 +92,7 @@ def rungs(
         shown = "to come" if answer is None else f"{len(answer)} scene{'s' * (len(answer) > 1)}"
         shown += f", pixels {digest_of(answer)}" if digest and answer is not None else ""
         said += [f"{heading}: {' '.join(question.split())} {notation}: {shown}"]
-    said += [SMALL_GRAPHS]
+    said += [SMALL_GRAPHS.format(between=f"{between} → " if between else "")]
     return finish(figure, ". ".join(said) + ".")
 
 
@@ -104,7 +108,7 @@ def _panel(ax: Axes, key: str, x: float, y: float, answer: Tensor | None, words:
     _text(ax, left, y + 86, question.format(**words))
     symbols = re.sub("_(\\w+)", r"$_\\mathrm{\1}$", notation.format(**words))  # a subscript
     _text(ax, left, y + 131, symbols)
-    _little_graph(ax, left + 60, y + 175, kinds, words["what"])
+    _little_graph(ax, left + 60, y + 175, kinds, words)
     if answer is None:
         corner, dashes = (middle - 128, y + 300), (0, (4, 3))
         ax.add_patch(Rectangle(corner, 256, 144, fc="#f7f7f9", ec=GREY, ls=dashes))
@@ -114,19 +118,28 @@ def _panel(ax: Axes, key: str, x: float, y: float, answer: Tensor | None, words:
     else:
         for i, scene in enumerate(answer):
             place(ax, scene, middle - 132 + i % 2 * 136, y + 296 + i // 2 * 80, 2)
-    _text(ax, middle, y + 478, caption, ha="center")
+    _text(ax, middle, y + 478, caption.format(**words), ha="center")
 
 
-def _little_graph(ax: Axes, x: float, y: float, kinds: Mapping[str, str], action: str) -> None:
-    """Who does what to whom, in four boxes; the first has its centre at (x, y)."""
+def _little_graph(ax: Axes, x: float, y: float, kinds: Mapping[str, str], words: Mapping) -> None:
+    """Who does what to whom, in four boxes; the first has its centre at (x, y). Narrower ones, and
+    a small one between action and reaction, if something is between."""
+    action, between = words["what"], words["between"]
+    wide, far = (98, 154) if between else (116, 136)
+    x -= (116 - wide) / 2
     texts = {"given": "{}\n= {}", "do": "do({}\n= {})", "kept": "{}, kept", "drawn": "{}"}
     for i, name in enumerate(("actor", "reactor", "action", "reaction")):
-        at, kind = (x + i % 2 * 136, y + i // 2 * 76), kinds.get(name, "drawn")
-        box(ax, at, (116, (30, 48)[i // 2]), texts[kind].format(name, action).split("\n"), {kind})
+        at, kind = (x + i % 2 * far, y + i // 2 * 76), kinds.get(name, "drawn")
+        box(ax, at, (wide, (30, 48)[i // 2]), texts[kind].format(name, action).split("\n"), {kind})
     cut = {"cut"} if kinds["action"] == "do" else ()
     arrow(ax, [(x, y + down) for down in (15, 36, 44, 52)], cut)
-    arrow(ax, [(x + 136, y + down) for down in (15, 27, 40, 52)])
-    arrow(ax, [(x + right, y + 76) for right in (58, 65, 71, 78)])
+    arrow(ax, [(x + far, y + down) for down in (15, 27, 40, 52)])
+    stops = [wide / 2, far - wide / 2]
+    if between:
+        box(ax, (x + far / 2, y + 76), (30, 30), [between], {"drawn"})
+        stops = [wide / 2, far / 2 - 15, far / 2 + 15, far - wide / 2]
+    for a, b in zip(stops[::2], stops[1::2], strict=True):
+        arrow(ax, [(x + a + share * (b - a), y + 76) for share in (0, 1 / 3, 2 / 3, 1)])
 
 
 def _text(ax: Axes, x: float, y: float, text: str, step: int = 20, **how) -> None:

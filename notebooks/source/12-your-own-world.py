@@ -350,11 +350,11 @@ show.table(rows, ["seed", "seconds, one core", "identical pictures", "labels nev
 # %%
 answer = imagine(model, scene, WALK, 4, seed=4)
 show.rungs(see(model, WALK, 4, seed=1).scenes, do(model, WALK, 4, seed=2).scenes,
-           answer.scenes, scene, "walk", digest=False)
+           answer.scenes, scene, "walk", "sky", digest=False)
 
 # %% [markdown]
 # Seeing: who walks on when nobody makes them; fewer witches, and seldom with fever. Doing: everybody walks. Imagining: this witch,
-# this golem, these hills. Only the caption's *sky* isn't kept: here it descends from the action. Beside the truth:
+# this golem, these hills. The *sky* isn't kept: here it descends from the action. Beside the truth:
 
 # %%
 true = render(codes(STYLE, 4) | {k: answer.values[k] for k in storm.visible}, on)
