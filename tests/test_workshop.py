@@ -292,6 +292,26 @@ def test_how_many_are_carried_is_where_the_first_picture_came_late():
     assert results.carried(rows, "p") == 5 and results.carried(rows[2:], "p") == 0
 
 
+def test_who_waits_still_listens():
+    """A real socket answers the server's pings while it receives; here it is counted."""
+    heard = []
+
+    class Socket:
+        def settimeout(self, seconds):
+            heard.append(seconds)
+
+        def recv(self):
+            heard.append("a message")
+            return "" if heard.count("a message") > 3 else "{}"
+
+    visitor = Visitor("http://127.0.0.1:1", "a", "b")
+    visitor.socket, done = Socket(), iter([False, False, True])
+    visitor.listen(lambda: next(done))
+    assert heard == [0.5, "a message", "a message", visitor.patience]
+    with pytest.raises(ConnectionError, match="closed"):
+        visitor.listen(lambda: False)
+
+
 def test_an_idle_kernel_with_the_course_needs_little_memory():
     assert 100e6 < load.idle_kernel() <= 350e6
 

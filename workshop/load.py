@@ -102,7 +102,10 @@ def one_day(day: Day, code: list[str], wait: Callable[[], None], minutes: float)
         day.wrong += [ran.error] if ran.error else []
     day.notebook = time.perf_counter() - start
     change(day, 2, [])
-    wait()
+    with ThreadPoolExecutor(1) as pool:  # the slowest of many may take minutes
+        waiting = pool.submit(wait)
+        visitor.listen(waiting.done)
+        waiting.result()
     dice, end, number = random.Random(visitor.name), time.monotonic() + minutes * 60, 3
     time.sleep(dice.uniform(0, PAUSE))
     while time.monotonic() < end:

@@ -10,6 +10,8 @@ import json
 import re
 import time
 import uuid
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import requests
@@ -156,6 +158,16 @@ class Visitor:
             origin=self.address,
             timeout=self.patience,
         )
+
+    def listen(self, done: Callable[[], bool]) -> None:
+        """Do nothing until it is done, but answer the server, as an open page does: a server takes
+        one that is silent for two minutes for gone."""
+        self.socket.settimeout(0.5)
+        while not done():
+            with suppress(websocket.WebSocketTimeoutException):
+                if not self.socket.recv():
+                    raise ConnectionError("the server closed the connection")
+        self.socket.settimeout(self.patience)
 
     def run(self, code: str) -> Ran:
         """Run a cell; all it prints, shows and updates has arrived when this returns."""
