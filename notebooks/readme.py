@@ -1,7 +1,7 @@
 """Bring the README up to date: its picture, and its table of notebooks.
 
-    python notebooks/readme.py            # `make notebooks` runs it last
-    python notebooks/readme.py --check    # change nothing, say what is out of date
+python notebooks/readme.py            # `make notebooks` runs it last
+python notebooks/readme.py --check    # change nothing, say what is out of date
 """
 
 import sys
