@@ -23,6 +23,7 @@ from cimg.sprites import SIZE
 
 COLOURS = 24
 NO_SHAPE = torch.Size()
+EVERY = slice(None)
 NEVER = -60.0  # a logit; below about -87, exp gives denormal numbers, which take ten times as long
 PATCH = 4  # a scene is looked at in patches of 4 x 4 pixels
 COLUMN = WIDTH // len(COLUMNS)  # pixels; a sun or moon has so much room
@@ -146,13 +147,46 @@ class Background(nn.Module):
         self.column = mlp(sun, hidden, len(COLUMNS))
         self.register_buffer("sharpness", torch.ones(()))  # grows in training, see step.py
 
+    def place_of(self, sun: Tensor) -> Tensor:
+        """The column that stands out, ``int64 [n]``: the sun's. It needn't be the most probable:
+        a run may as well learn a sun in all columns and how to take it away, and then the sun is
+        where nothing is taken away, in the column that is least probable by far."""
+        column = self.column(sun)
+        return (column - column.median(1, keepdim=True).values).abs().argmax(1)
+
     def forward(self, sky: Tensor, sun: Tensor, hills: Tensor) -> Tensor:
         """Codes ``[n, ...] ->`` log-probabilities ``[n, COLOURS, HEIGHT, WIDTH]``."""
         land = self.land(hills)[:, None] * self.land_colour(sky)[:, :, None, None]
         disc = self.sun_colour(sky).unflatten(1, (COLOURS, COLUMN, 1, COLUMN))
         column = (self.sharpness * self.column(sun)).softmax(1)
-        strip = (disc * column[:, None, None, :, None]).flatten(3)
-        return (self.sky(sky) + torch.cat([strip, land], 2)).log_softmax(1)
+        logits = self.sky(sky)
+        logits[:, :, :COLUMN] += (disc * column[:, None, None, :, None]).flatten(3)
+        logits[:, :, COLUMN:] += land
+        return logits.log_softmax(1)
+
+
+class Rounded(nn.Module):
+    """The code of each choice, for a mechanism whose code only chooses: a place, a column. Once it
+    is kept, after training, a code of this choice is rounded to it, and tells nothing else.
+
+    Args:
+        choices: how many there are.
+        length: of a code: mean and log-variance of a block of z.
+    """
+
+    def __init__(self, choices: int, length: int):
+        super().__init__()
+        self.register_buffer("codes", torch.zeros(choices, length))
+
+    def forward(self, codes: Tensor, choice: Tensor) -> Tensor:
+        """Codes ``[n, length]``, rounded if that was kept; choices are ``int64 [n]``."""
+        return codes if self.training or not self.codes.any() else self.codes[choice]
+
+    def keep(self, codes: Tensor, choice: Tensor) -> None:
+        """Keep for each choice the mean of these codes."""
+        self.codes.zero_()
+        for one in choice.unique():
+            self.codes[one] = codes[choice == one].mean(0)
 
 
 class Cast(nn.Module):
@@ -167,16 +201,17 @@ class Cast(nn.Module):
         self.register_buffer("blur", torch.zeros(()))
         self.register_buffer("least", torch.zeros(()))
 
-    def settled(self) -> Tensor:
-        """Logits of the figures; of pixels that are nearly decided, without what is less probable
+    def settled(self, which: Tensor | slice = EVERY) -> Tensor:
+        """Logits of these figures; of pixels that are nearly decided, without what is less probable
         than `least`.
 
         Else a figure's clear pixels keep a little of every colour, as an excuse for a background
         that is sure of a wrong one; and what is excused is never learnt.
         """
-        probs = self.figures.softmax(1)
+        figures = self.figures[which]
+        probs = figures.softmax(1)
         decided = probs.amax(1, keepdim=True) > 1 - 2 * self.least
-        return self.figures.masked_fill(decided & (probs < self.least), NEVER)
+        return figures.masked_fill(decided & (probs < self.least), NEVER)
 
     def places(self, z: Tensor) -> Tensor:
         """Probabilities of the places, ``[m, inputs] -> [m, places]``."""
@@ -237,10 +272,12 @@ class Placed(TorchDistribution):
         """Probability of every colour where the characters are, ``[2n, COLOURS, SIZE, HALF]``."""
         behind = halves(self.background[:, :, TOP:FOOT]).clamp_min(NEVER).exp()
         figure = self.figures[self.which].unflatten(2, (SIZE, SIZE))
-        places = [place[:, None, None, None] for place in self.places.unbind(1)]
-        own = sum(p * f for p, f in zip(places, spread(figure[:, :COLOURS], 0.0), strict=True))
-        clear = sum(p * f for p, f in zip(places, spread(figure[:, COLOURS:], 1.0), strict=True))
-        return own + clear * behind
+        own, covered = torch.zeros_like(behind), torch.zeros_like(behind[:, :1])
+        for place, x in zip(self.places.unbind(1), PLACES, strict=True):
+            place, window = place[:, None, None, None], slice(x, x + SIZE)
+            own[..., window] += place * figure[:, :COLOURS]
+            covered[..., window] += place * (1 - figure[:, COLOURS:])
+        return own + (1 - covered).clamp_min(0) * behind
 
     @property
     def probs(self) -> Tensor:

@@ -122,15 +122,21 @@ def _panel(ax: Axes, key: str, x: float, y: float, answer: Tensor | None, words:
 
 
 def _little_graph(ax: Axes, x: float, y: float, kinds: Mapping[str, str], words: Mapping) -> None:
-    """Who does what to whom, in four boxes; the first has its centre at (x, y). Narrower ones, and
-    a small one between action and reaction, if something is between."""
+    """Who does what to whom, in four boxes, and what is between action and reaction in a small
+    one; the first has its centre at (x, y), or left of it if there is a small one."""
     action, between = words["what"], words["between"]
     wide, far = (98, 154) if between else (116, 136)
     x -= (116 - wide) / 2
     texts = {"given": "{}\n= {}", "do": "do({}\n= {})", "kept": "{}, kept", "drawn": "{}"}
     for i, name in enumerate(("actor", "reactor", "action", "reaction")):
         at, kind = (x + i % 2 * far, y + i // 2 * 76), kinds.get(name, "drawn")
-        box(ax, at, (wide, (30, 48)[i // 2]), texts[kind].format(name, action).split("\n"), {kind})
+        box(
+            ax,
+            at,
+            ((116, 30), (wide, 48))[i // 2],
+            texts[kind].format(name, action).split("\n"),
+            {kind},
+        )
     cut = {"cut"} if kinds["action"] == "do" else ()
     arrow(ax, [(x, y + down) for down in (15, 36, 44, 52)], cut)
     arrow(ax, [(x + far, y + down) for down in (15, 27, 40, 52)])

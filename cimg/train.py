@@ -30,7 +30,7 @@ from cimg.world import World, WorldError
 
 __all__ = ["Settings", "advance", "load", "loss", "optimisers", "save", "schedule", "train"]
 
-FORMAT = 2  # of the description that is kept with the weights
+FORMAT = 3  # of the description that is kept with the weights
 STYLES_KEPT = 2048  # scenes whose q(z | ...) is kept with the weights, see `sample_style`
 Report = Callable[[int, dict[str, float]], None]
 

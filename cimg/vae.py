@@ -11,16 +11,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cimg.conditional import START, ConditionalVAE
+from cimg.background import COLUMNS
+from cimg.conditional import START, ConditionalVAE, parts, rows
 from cimg.mechanisms import (
     BETWEEN,
     COLUMN,
+    EVERY,
     PLACES,
     Background,
     Cast,
     Eye,
     Outline,
     Placed,
+    Rounded,
     Tint,
     halves,
 )
@@ -83,7 +86,8 @@ class CausalVAE(ConditionalVAE):
             nn.GELU(),
             nn.Linear(hidden // 2, 2 * PLACE),
         )
-        self.register_buffer("spots", torch.zeros(len(PLACES), 2 * PLACE))  # of z
+        self.round_place = Rounded(len(PLACES), 2 * PLACE)
+        self.round_sun = Rounded(len(COLUMNS), 2 * BEHIND)
         heads = {self.kinds.get(name, name): sizes[name] for name in sizes}
         self.heads = nn.ModuleDict({f"read_{k}": nn.Linear(hidden, v) for k, v in heads.items()})
         for layer in (*self.to_z.values(), self.to_place[-1]):
@@ -139,7 +143,10 @@ class CausalVAE(ConditionalVAE):
         codes = dict(zip(self.to_z, behind, strict=True)) | self.said(values)
         background = self.background(*(codes[name] for name in SKY))
         places = self.cast.places(torch.cat([actor, reactor]))
-        return Placed(background, self.cast.settled(), self.figures(values), places)
+        which, used = self.figures(values), EVERY
+        if not self.training:  # few scenes need few of the figures
+            used, which = which.unique(return_inverse=True)
+        return Placed(background, self.cast.settled(used), which, places)
 
     # ── The guide ───────────────────────────────────────────────────────────────────────────────
 
@@ -157,15 +164,30 @@ class CausalVAE(ConditionalVAE):
 
     def z_given(self, looks: Looks, values: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of q(z | scene, labels), each ``[n, z]``."""
+        codes = self.codes(looks, values)
+        codes["place"] = self.round_place(codes["place"], self.place_of(codes["place"]))
+        if "sun" in codes:
+            codes["sun"] = self.round_sun(codes["sun"], self.column_of(codes["sun"]))
+        *behind, place = codes.values()
+        blocks = [code.chunk(2, 1) for code in (*behind, *place.chunk(2))]
+        loc, log_var = (torch.cat(x, 1) for x in zip(*blocks, strict=True))
+        return loc, (log_var / 2).exp()
+
+    def codes(self, looks: Looks, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Mean and log-variance of each block, before rounding, side by side: of the background
+        ``[n, 2 * BEHIND]``, of the place, last, ``[2n, 2 * PLACE]``: actors, then reactors."""
         half = torch.cat([looks[role] for role in ROLES])
         figure = F.one_hot(self.figures(values), len(self.cast.figures)).float()
-        behind = [head(looks[name]).chunk(2, 1) for name, head in self.to_z.items()]
-        place = self.to_place(torch.cat([half, figure], 1))
-        if self.spots.any():  # rounded, see `remember_styles`
-            place = self.spots[self.cast.places(place[:, :PLACE]).argmax(1)]
-        blocks = zip(*behind, place.chunk(2, 1), strict=True)
-        loc, log_var = (torch.cat([*sky, *at.chunk(2)], 1) for *sky, at in blocks)
-        return loc, (log_var / 2).exp()
+        behind = {name: head(looks[name]) for name, head in self.to_z.items()}
+        return behind | {"place": self.to_place(torch.cat([half, figure], 1))}
+
+    def place_of(self, codes: Tensor) -> Tensor:
+        """The most probable place, ``int64 [m]``."""
+        return self.cast.places(codes[:, :PLACE]).argmax(1)
+
+    def column_of(self, codes: Tensor) -> Tensor:
+        """The sun's column, ``int64 [n]``."""
+        return self.background.place_of(codes[:, :BEHIND])
 
     def label_logits(self, looks: Looks) -> dict[str, Tensor]:
         """q(label | scene) for each label, as logits ``[n, |values|]``."""
@@ -179,13 +201,14 @@ class CausalVAE(ConditionalVAE):
 
     @torch.no_grad()
     def remember_styles(self, scenes: Tensor, values: Mapping[str, Tensor]) -> None:
-        """Keep q(z | scene, labels) of these scenes, for `sample_style`; its blocks for places are
-        rounded from now on, to the mean of all that are drawn in the same place. So z tells where
-        somebody stands and nothing of who does, which short training alone leaves in it."""
-        self.spots.zero_()
-        found = (x[:, -2 * PLACE :] for x in self.encode(scenes, values))
-        loc, scale = (torch.cat(x.chunk(2, 1)) for x in found)
-        at, both = self.cast.places(loc).argmax(1), torch.cat([loc, 2 * scale.log()], 1)
-        for place in at.unique():
-            self.spots[place] = both[at == place].mean(0)
+        """Keep q(z | scene, labels) of these scenes, for `sample_style`; its blocks for the places
+        and the sun's column are rounded from now on, to the mean of all that are drawn in the same
+        place. So z tells where somebody stands and nothing of who does, or where the sun is and
+        not whether it is a moon, which training alone leaves in it."""
+        labels = self.labels(values, len(scenes))
+        found = [self.codes(self.look(scenes[i]), rows(labels, i)) for i in parts(len(scenes))]
+        codes = {name: torch.cat([x[name] for x in found]) for name in found[0]}
+        self.round_place.keep(codes["place"], self.place_of(codes["place"]))
+        if "sun" in codes:
+            self.round_sun.keep(codes["sun"], self.column_of(codes["sun"]))
         super().remember_styles(scenes, values)

@@ -460,6 +460,8 @@ def test_rungs_in_words():
     assert f"P(reaction | action = attack): 3 scenes, pixels {digest}." in alt
     assert "P(reaction | do(action = attack)): to come." in alt
     assert "P(reaction_attack | this picture): to come." in alt
+    assert "action → reaction ← reactor" in alt
+    assert "action → sky → reaction ← reactor" in show.rungs(between="sky").alt
     assert "had the action been a taunt" in show.rungs(action="taunt").alt
     assert "pixels" not in show.rungs(seeing=scenes, digest=False).alt
 

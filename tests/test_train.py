@@ -12,6 +12,7 @@ from dataclasses import asdict, fields, replace
 from itertools import pairwise
 from pathlib import Path
 
+import pyro
 import pytest
 import torch
 from torch.optim import AdamW, Muon
@@ -21,7 +22,7 @@ from cimg import checkpoint
 from cimg.checkpoint import CheckpointError
 from cimg.data import Batches, draw, held_out, labels_of
 from cimg.scene import SceneError, stage
-from cimg.step import Settings, advance, loss, optimisers, schedule
+from cimg.step import MODELS, Settings, advance, loss, optimisers, schedule
 from cimg.train import (
     FORMAT,
     STYLES_KEPT,
@@ -576,3 +577,30 @@ def test_a_world_that_cannot_be_drawn_is_refused_before_anything_is_written(tmp_
     with pytest.raises(SceneError, match="'weather' is in the image but can't be drawn"):
         train(world, TINY, tmp_path / "a.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+# ── Another device ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("world", [DUEL, ARENA], ids=lambda world: world.name)
+def test_nothing_of_a_step_stays_behind_on_the_processor(world, kind, monkeypatch):
+    """On torch's device without values, as no graphics card may be there: whatever takes together
+    tensors of two devices fails on it as well. Pyro's looks at values are left out."""
+    for where in ("trace_mean_field_elbo", "trace_elbo"):
+        monkeypatch.setattr(f"pyro.infer.{where}.torch_item", lambda x: 0.0)
+    monkeypatch.setattr("pyro.infer.trace_elbo.warn_if_nan", lambda *x: None)
+    model, (scenes, values) = MODELS[kind](world, 16).to("meta"), draw(world, 4)
+    values = {name: codes.to("meta") for name, codes in values.items()}
+    model.ripen(0.3, TINY.blurred, TINY.sharpness)
+    with pyro.validation_enabled(False):
+        total, told = loss(model, scenes.to("meta"), values, 0.5)
+        total.backward()
+    assert {x.device.type for x in (total, *told.values())} == {"meta"}
+    assert all(p.grad is not None and p.grad.device.type == "meta" for p in model.parameters())
+
+
+def test_what_stays_behind_is_found(monkeypatch):
+    model, (scenes, values) = CausalVAE(DUEL, 16).to("meta"), draw(DUEL, 4)
+    with pyro.validation_enabled(False), pytest.raises(RuntimeError, match="device"):
+        loss(model, scenes.to("meta"), values)  # labels forgotten

@@ -243,12 +243,30 @@ def test_places_are_rounded_to_the_mean_of_all_that_are_drawn_there():
     before = model.encode(scenes, values)[0][:, -4:]
     at = model.cast.places(torch.cat(before.chunk(2, 1))).argmax(1)
     assert len(at.unique()) > 1
-    model.remember_styles(scenes, values)
+    model.eval().remember_styles(scenes, values)
     after = torch.cat(model.encode(scenes, values)[0][:, -4:].chunk(2, 1))
     before = torch.cat(before.chunk(2, 1))
     for place in at.unique():
         mean = before[at == place].mean(0).expand(int((at == place).sum()), -1)
         torch.testing.assert_close(after[at == place], mean)
+
+
+@pytest.mark.parametrize("world", [DUEL, ARENA])
+def test_the_sun_s_block_is_rounded_to_the_mean_of_all_in_the_same_column(world):
+    model = untrained(world)
+    with torch.no_grad():
+        model.to_z["sun"].weight.mul_(60)  # before training they are all alike
+        model.background.column[0].weight.mul_(20)
+    scenes, values, _ = some(model, 60)
+    at = list(model.to_z).index("sun")
+    before = model.encode(scenes, values)[0].split(model.blocks, 1)[at]
+    column = model.background.place_of(before)
+    assert len(column.unique()) > 1
+    model.eval().remember_styles(scenes, values)
+    after = model.encode(scenes, values)[0].split(model.blocks, 1)[at]
+    for one in column.unique():
+        mean = before[column == one].mean(0).expand(int((column == one).sum()), -1)
+        torch.testing.assert_close(after[column == one], mean)
 
 
 def test_the_figures_of_all_labels_are_different_and_shared_by_both(model):
