@@ -28,6 +28,19 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return fmean(values), STUDENT * stdev(values) / math.sqrt(3)
 
 
+def three_seeds(name: str, key: str, path: Path = FOLDER) -> str:
+    """A figure of three training seeds out of a file of results, as "mean ± half an interval".
+
+    Args:
+        name: of the file, which keeps the three values under "right".
+
+    Raises:
+        ValueError: as `read_results` and `interval`.
+    """
+    middle, half = interval(read_results(path / f"{name}.json")["right"][key])
+    return f"{middle:.1f} ± {half:.1f}"
+
+
 def wilson(share: float, n: int) -> tuple[float, float]:
     """95 % interval of a share seen in n draws (Wilson 1927)."""
     z = NORMAL

@@ -320,9 +320,8 @@ def test_a_change_is_answered_within_a_tenth_of_a_second(fresh, record_property)
     print(said)
     if min(trials)[0] > ALLOWED and max(share for *_, share in trials) < QUIET:
         pytest.skip(f"this machine is too busy to measure it: {said}")
-    if min(trials)[0] > ALLOWED and (slower := count() / COUNTING) > SLOW:
-        pytest.skip(f"this machine is {slower:.1f} times slower than that of the plan: {said}")
-    assert min(trials)[0] <= ALLOWED, said
+    slower = count() / COUNTING  # than the machine of the plan
+    assert min(trials)[0] <= ALLOWED * (slower if slower > SLOW else 1), f"{slower:.1f}: {said}"
 
 
 def count() -> float:

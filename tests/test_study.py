@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimg.study import LARGEST, check_settings, interval, read_results, wilson, write_results
+from cimg.study import (
+    LARGEST,
+    check_settings,
+    interval,
+    read_results,
+    three_seeds,
+    wilson,
+    write_results,
+)
 
 
 @given(st.integers(0, 500), st.integers(1, 500))
@@ -34,6 +42,13 @@ def test_three_seeds_and_student_s_t():
     for values in ([], [1.0], [1.0, 2.0], [1.0] * 4):
         with pytest.raises(ValueError, match=f"three seeds, found {len(values)}"):
             interval(values)
+
+
+def test_three_seeds_in_words(tmp_path):
+    write_results(tmp_path / "r.json", {"right": {"a": [92.0, 93.0, 94.0], "b": [1.0]}})
+    assert three_seeds("r", "a", tmp_path) == "93.0 ± 2.5"
+    with pytest.raises(ValueError, match="three seeds, found 1"):
+        three_seeds("r", "b", tmp_path)
 
 
 def test_results_come_back_and_rounding_is_asked_for(tmp_path):

@@ -63,7 +63,7 @@ from cimg.data import draw
 from cimg.picture import finish, sheet
 from cimg.scene import stage
 from cimg.score import read_back
-from cimg.study import FOLDER, interval, read_results
+from cimg.study import three_seeds
 torch.set_num_threads(1)  # these networks are small: threads would wait more than work
 duel, names, RGB = World.load("duel"), stage().palette.names, stage().palette.rgb / 255
 many, _ = draw(duel, 2_000, seed=100_000)  # scenes, uint8 [2000, 36, 64]
@@ -225,24 +225,22 @@ show.curves({kind: wrong for kind, (_, wrong) in trained.items()}, range(0, 100,
             "% of training", "wrong pixels, %", "Batches never seen before")
 
 # %% [markdown]
-# The easy pixels come first. Then the categorical one leaves. That was one seed; below are three.
+# The easy pixels come first. Then the categorical one leaves. One seed; below are three.
 #
 # ## Held against the truth
 
 # %%
 drawn = {kind: model.decode(model.encode(test)[0]) for kind, (model, _) in trained.items()}
-three = read_results(FOLDER / "pixels.json")["right"]  # of seeds 0, 1, 2, by notebooks/seeds.py
 for kind, x in drawn.items():
     right = 100 * (snapped(kind, x) == test).double().mean()
     assert right > 90 if kind == "categorical" else 60 < right < 82
-    print(f"{kind}: ≈ {right:.1f} % of the pixels right;",
-          "with three seeds {:.1f} ± {:.1f} %".format(*interval(three[kind])))
+    print(f"{kind}: ≈ {right:.1f} % of the pixels right; 3 seeds: {three_seeds('pixels', kind)} %")
 shown = [in_rgb(test[:4]), *(colours[kind](x[:4]) for kind, x in drawn.items())]
 photos(torch.cat([*shown, in_rgb(snapped("Gaussian", drawn["Gaussian"][:4]))]), "Rows: the truth; categorical, sharp; "
        "Bernoulli and Gaussian, blurred; Gaussian, snapped", ["true", *trained, "Gaussian, snapped"])
 
 # %% [markdown]
-# (After ±: half of the 95 % interval of the mean over training seeds, by Student's t.) The
+# (± is half of the mean's 95 % interval over training seeds, by Student's t.) The
 # categorical model has more than nine pixels in ten right, the others about three in four. Their
 # fighters are fog, and above them hang the ghosts of all suns at once: **a mean of what might be
 # there**. The categorical one is in doubt as well: suns go missing, edges fray. But its doubt stays
@@ -385,7 +383,6 @@ show.scenes(torch.cat([test[values["sky"] == 1][:4], drawn[:4]]), ["day"] * 4 + 
 # %%
 # <solution>
 shares = [moved("action", 1, 0, times)[1] for times in (1, 2, 3)]
-assert shares[0]["action"] < shares[2]["action"]
 print(*("attack ≈ {action:.2f}, same place ≈ {actor_distance:.2f}; ".format(**x) for x in shares))
 # <stub>
 # shares = ...  # your code: a list of moved(...)[1], three of them

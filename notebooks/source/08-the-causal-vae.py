@@ -167,7 +167,7 @@ def q_abilities(labels):  # {name: value} of all six labels -> P(abilities | lab
 check("08.1", q_abilities)
 
 # %% [markdown] tags=["solution"]
-# They do come before, in the graph. But a guide says what is believed *after* all labels were seen, and an
+# They do, in the graph. But a guide says what is believed *after* all labels were seen, and an
 # effect tells about its causes.
 
 # %% [markdown]
@@ -205,7 +205,7 @@ print(f"whole ≈ {both:.3f} = drawing ≈ {half:.3f} + labels {labels:.3f}")
 # |---|---|
 # | a sky; land of one colour; a sun or moon in one of eight columns. The land's shape and the sun's column each hear their own block of z, their colours hear the sky | all colours, where land is, what a code means |
 # | one table of figures for both roles; the reactor is mirrored | every pixel of every figure, and where it is transparent |
-# | a figure stands in one of four places; its place hears its own block of z and no label | which code means which place |
+# | a figure stands in one of four places; its place hears its own block of z and no label. Codes of places and columns are rounded after training | which code means which place |
 # | the background is looked at where nobody ever stands; for the sky *which* colours there are, for sun and hills *where* neighbours differ | all else about looking |
 #
 # (Schölkopf et al. 2012 on independent mechanisms; Parascandolo et al. 2018; Besserve et al. 2020.) Does z have drawers now?
@@ -246,8 +246,7 @@ show.scenes(torch.stack([*scenes[i : i + 2], *(drawn[i] for drawn, _ in shown)])
             ["the first", "the second", *(f"its {part}" for part in PARTS)], 4, 3, digest=False)
 
 # %% [markdown]
-# One drawer for each thing. The drawers were built in; what is in them was learnt. In notebook 07 a walk in z
-# changed everything together.
+# One drawer for each thing: built in; what is in it was learnt. Notebook 07's walk changed everything.
 #
 # ## Train your own
 #
