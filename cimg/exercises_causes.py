@@ -10,14 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cimg.answers import call, choice, exercise, fields, first, number, numbers
+from cimg.answers import Unclear, call, choice, exercise, fields, first, number, numbers
 from cimg.calibration import answers, reliability
 from cimg.exercises_world import duel
 from cimg.query import probability
 from cimg.reading import label_prior
 
-SIZES = {"less than half": ("less", "<"), "half": ("0.5", "a half", "one half", "1/2")}
-SIZES |= {"more than half": ("more", ">")}
+SIZES = {"less than half": ("less", "less than a half", "less than 1/2", "below half", "<")}
+SIZES |= {"half": ("0.5", "a half", "one half", "exactly half", "1/2", "equal", "=")}
+SIZES |= {"more than half": ("more", "more than a half", "more than 1/2", "above half", ">")}
 ERRORS = ("below 0.02", "about 0.5", "above 0.9")
 OFTEN = ("nearly always", "half the time", "seldom")
 TWINS = [(0, 0, 1, 2, 2, 2), (0, 2, 1, 2, 2, 2)]  # satyr of type 1 or 3, walking; an idle golem
@@ -83,13 +84,24 @@ def trial() -> tuple[Tensor, Tensor]:
     return confidence, torch.rand(400) < 0.3 + 0.2 * confidence
 
 
+def with_empty_bins(calibration_error: Any) -> str | None:
+    """The same where nobody is in some of the bins: a mean over nobody isn't a number."""
+    confidence, right = trial()
+    confidence = 0.6 + 0.4 * confidence
+    try:
+        found = number(call(calibration_error, confidence, right), what="one number")
+    except Unclear:
+        return "empty"
+    return None if abs(found - reliability(confidence, right).ece) < 1e-5 else "empty"
+
+
 @exercise("11.3")
 def error_by_hand(calibration_error: Any) -> str | None:
     confidence, right = trial()
     found = number(call(calibration_error, confidence, right), what="one number")
     exact = reliability(confidence, right)
     if abs(found - exact.ece) < 1e-5:
-        return None
+        return with_empty_bins(calibration_error)
     filled = exact.count > 0
     gaps = (exact.confidence - exact.right).abs()[filled]
     signed = (exact.confidence - exact.right)[filled] * exact.count[filled] / len(right)
@@ -99,6 +111,8 @@ def error_by_hand(calibration_error: Any) -> str | None:
         "sum": exact.ece * len(right),
         "single": float((confidence - right.double()).abs().mean()),
         "largest": float(gaps.max()),
+        "per cent": 100 * exact.ece,
+        "ten": reliability(confidence, right, 10).ece,
     }
     return first({k: abs(abs(found) - x) < 1e-5 * max(1, x) for k, x in near.items()}, "other")
 

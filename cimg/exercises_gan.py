@@ -28,8 +28,8 @@ def which_rung(rung: Any, idle: Any) -> str | None:
         return said
     if abs(count - seen) <= 250:
         return None
-    if 0 < count <= 1:
-        return "share"
+    if 0 < count <= 100:
+        return "share"  # or per cent
     return "other rung" if abs(count - done) <= 150 else "far"
 
 

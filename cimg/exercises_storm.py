@@ -18,7 +18,10 @@ from cimg.separation import frontdoor_sets
 from cimg.world import World, WorldError
 
 WHO = {"world": ("the world",), "stage": ("the stage",), "nobody": ("none", "no one", "no-one")}
-BREAKS = {"breaks": ("break", True, "yes"), "keeps": ("keep", False, "no")}
+BREAKS = {
+    "breaks": ("break", "broken", "it breaks", True, "yes"),
+    "keeps": ("keep", "kept", "it keeps", False, "no"),
+}
 ARROWS = {
     "a": ("fever", "sky"),
     "b": ("action", "reaction"),

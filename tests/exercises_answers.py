@@ -732,7 +732,7 @@ CASES["10.1"] = Case(
     [
         ("doing", ("doing", 1600)),
         ("imagining", (3, 1600)),
-        ("share", ("seeing", 0.8)),
+        ("share", ("seeing", "80%")),
         ("other rung", ("seeing", 1136)),
         ("far", ("seeing", 300)),
     ],
@@ -778,6 +778,7 @@ CASES["11.1"] = Case(
     one(
         {"seen": "less than half", "made to walk": "half"},
         {"made to walk": "1/2", "seen": "Less"},
+        {"made to walk": "exactly half", "seen": "Less than a half"},
         ["less", "one half"],
     ),
     wrong(
@@ -829,10 +830,19 @@ def binned(confidence, right, bins=15):
     ]
 
 
+def unguarded(confidence, right):
+    """A mean over each bin, also over those in which nobody is."""
+    which = (15 * confidence).long().clamp(max=14)
+    gaps = [(confidence - right.double())[which == k].mean().abs() for k in range(15)]
+    return sum(gap * (which == k).double().mean() for k, gap in enumerate(gaps))
+
+
 CASES["11.3"] = Case(
     one(
         lambda c, r: sum(abs((a - b).sum()) for a, b in binned(c, r)) / len(r),
-        lambda c, r: float(sum(len(a) * abs(a.mean() - b.mean()) for a, b in binned(c, r))) / 400,
+        lambda c, r: (
+            sum(len(a) * abs(a.mean() - b.mean()) for a, b in binned(c, r)).item() / len(c)
+        ),
     ),
     wrong(
         signed=lambda c, r: (c.sum() - r.sum()) / len(r),
@@ -840,6 +850,11 @@ CASES["11.3"] = Case(
         sum=lambda c, r: sum(abs((a - b).sum()) for a, b in binned(c, r)),
         single=lambda c, r: (c - r.double()).abs().mean(),
         largest=lambda c, r: max((a - b).mean().abs() for a, b in binned(c, r)),
+        **{
+            "per cent": lambda c, r: 100 * sum(abs((a - b).sum()) for a, b in binned(c, r)) / len(r)
+        },
+        ten=lambda c, r: sum(abs((a - b).sum()) for a, b in binned(c, r, 10)) / len(r),
+        empty=unguarded,
         other=lambda c, r: 0.25,
     ),
     one(0.1, lambda c: 1, lambda c, r: c, lambda c, r: "small"),
@@ -927,7 +942,7 @@ CASES["12.3"] = Case(
     one(
         {"a": "breaks", "b": "breaks", "c": "keeps", "d": "keeps"},
         [True, True, False, False],
-        ["Breaks", "break", "keep", "Keeps"],
+        ["Breaks", "broken", "keep", "Kept"],
     ),
     wrong(
         a=["keeps", "breaks", "keeps", "keeps"],
