@@ -84,16 +84,19 @@ def temperature(log_q: Tensor, truth: Tensor) -> float:
         log_q: logits or log-probabilities, ``float [n, classes]``.
         truth: the right class, ``int64 [n]``.
 
-    The loss is convex in 1/T, so that bisection on its slope finds the least (T from 0.01 to 100).
+    The loss is convex in 1/T, so that bisection on its slope finds the least (T from 0.01 to 100;
+    one of these two says that the best T lies beyond).
 
     Raises:
-        SceneError: other types or shapes.
+        SceneError: other types or shapes; a truth that has probability 0, which no T mends.
     """
     good = isinstance(log_q, Tensor) and log_q.is_floating_point() and log_q.dim() == 2
     if not good or not len(log_q):
         raise SceneError(f"log_q: expected float [n, classes], found {describe(log_q)}")
     if not isinstance(truth, Tensor) or truth.dtype != torch.int64 or len(truth) != len(log_q):
         raise SceneError(f"truth: expected int64 [{len(log_q)}], found {describe(truth)}")
+    if not log_q.gather(1, truth[:, None]).isfinite().all():
+        raise SceneError("log_q: a truth has log-probability -inf, and has it at every temperature")
     log_q = log_q.double().clamp_min(-1e4)
     low, high = 0.01, 100.0  # of 1 / T
     for _ in range(60):

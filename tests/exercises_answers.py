@@ -778,15 +778,22 @@ CASES["11.1"] = Case(
     one(
         {"seen": "less than half", "made to walk": "half"},
         {"made to walk": "1/2", "seen": "Less"},
-        {"made to walk": "exactly half", "seen": "Less than a half"},
         ["less", "one half"],
+        {"seen": 0.4, "made to walk": 0.5},
+        [torch.tensor(0.4), "50 %"],
     ),
     wrong(
         alike={"seen": "half", "made to walk": "half"},
         made={"seen": "less than half", "made to walk": "more"},
         seen={"seen": "more than half", "made to walk": "half"},
     ),
-    one("half", {"seen": "rather", "made to walk": "half"}, ["half"], {"walked": "half"}),
+    one(
+        "half",
+        {"seen": "rather", "made to walk": "half"},
+        {"seen": 40, "made to walk": True},
+        ["half"],
+        {"walked": "half"},
+    ),
     "(?i)less than|type 3",
 )
 
@@ -804,6 +811,14 @@ def label_by_label(even, prior):
     return result
 
 
+def half_by_label(even, prior):
+    product = even
+    for axis in range(6):
+        shape = [-1 if a == axis else 1 for a in range(6)]
+        product = product * prior.sum([a for a in range(6) if a != axis]).view(shape)
+    return product / product.sum()
+
+
 CASES["11.2"] = Case(
     one(
         weighed,
@@ -814,35 +829,27 @@ CASES["11.2"] = Case(
         sum=lambda even, prior: even * prior,
         prior=lambda even, prior: even,
         evidence=lambda even, prior: prior,
+        half=half_by_label,
         other=lambda even, prior: (even + prior) / 2,
     ),
     one(lambda even, prior: 1.0, lambda even: even, "joint", lambda even, prior: even[0]),
-    r"even \* prior",
+    r"even \* prior|divided by its sum",
 )
 
 
-def binned(confidence, right, bins=15):
+def binned(confidence, right, bins=15, skip=True):
     which = (bins * confidence).long().clamp(max=bins - 1)
     return [
         (confidence[which == k], right[which == k].double())
         for k in range(bins)
-        if (which == k).any()
+        if (which == k).any() or not skip
     ]
-
-
-def unguarded(confidence, right):
-    """A mean over each bin, also over those in which nobody is."""
-    which = (15 * confidence).long().clamp(max=14)
-    gaps = [(confidence - right.double())[which == k].mean().abs() for k in range(15)]
-    return sum(gap * (which == k).double().mean() for k, gap in enumerate(gaps))
 
 
 CASES["11.3"] = Case(
     one(
         lambda c, r: sum(abs((a - b).sum()) for a, b in binned(c, r)) / len(r),
-        lambda c, r: (
-            sum(len(a) * abs(a.mean() - b.mean()) for a, b in binned(c, r)).item() / len(c)
-        ),
+        lambda c, r: float(sum(len(a) * abs(a.mean() - b.mean()) for a, b in binned(c, r))) / 400,
     ),
     wrong(
         signed=lambda c, r: (c.sum() - r.sum()) / len(r),
@@ -850,11 +857,20 @@ CASES["11.3"] = Case(
         sum=lambda c, r: sum(abs((a - b).sum()) for a, b in binned(c, r)),
         single=lambda c, r: (c - r.double()).abs().mean(),
         largest=lambda c, r: max((a - b).mean().abs() for a, b in binned(c, r)),
+        empty=lambda c, r: sum(
+            len(a) * (a.mean() - b.mean()).abs() for a, b in binned(c, r, skip=False)
+        ),
+        middle=lambda c, r: (
+            sum(
+                len(a) * ((15 * a[0]).floor() / 15 + 1 / 30 - b.mean()).abs()
+                for a, b in binned(c, r)
+            )
+            / len(r)
+        ),
         **{
             "per cent": lambda c, r: 100 * sum(abs((a - b).sum()) for a, b in binned(c, r)) / len(r)
         },
         ten=lambda c, r: sum(abs((a - b).sum()) for a, b in binned(c, r, 10)) / len(r),
-        empty=unguarded,
         other=lambda c, r: 0.25,
     ),
     one(0.1, lambda c: 1, lambda c, r: c, lambda c, r: "small"),
@@ -863,9 +879,10 @@ CASES["11.4"] = Case(
     one(
         {"error": "below 0.02", "right": "seldom"},
         ["Below 0.02", "Seldom"],
+        ["< 0.02", "rarely"],
     ),
     wrong(
-        right={"error": "below 0.02", "right": "nearly always"},
+        often={"error": "below 0.02", "right": "nearly always"},
         error={"error": "above 0.9", "right": "seldom"},
     )
     + wrong(half=["about 0.5", "seldom"]),

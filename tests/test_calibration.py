@@ -68,6 +68,7 @@ def test_figure():
         (lambda: reliability(torch.ones(2) * torch.nan, torch.ones(2).bool()), "expected 0 to 1"),
         (lambda: temperature(torch.rand(3), torch.zeros(3).long()), "log_q"),
         (lambda: temperature(torch.rand(3, 2), torch.zeros(2).long()), "truth"),
+        (lambda: temperature(torch.tensor([[0.0, -torch.inf]]), torch.tensor([1])), "-inf"),
     ],
 )
 def test_bad_input(bad, message):
