@@ -25,7 +25,8 @@ from torch.optim import AdamW, Muon, Optimizer
 from tqdm import tqdm
 
 from cimg.data import draw_evenly, seeds
-from cimg.mechanisms import COLOURS, PLACES, Eye, halves, mlp
+from cimg.eyes import Eye
+from cimg.mechanisms import COLOURS, PLACES, halves, mlp
 from cimg.reader import Reader, combined
 from cimg.scene import FOOT, HEIGHT, ROLES, TOP, WIDTH, stage
 from cimg.sprites import POSES, SIZE

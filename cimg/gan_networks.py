@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cimg.mechanisms import COLOURS, PATCH, PLACES, halves, mlp, spread, whole
+from cimg.eyes import PATCH
+from cimg.mechanisms import COLOURS, PLACES, halves, mlp, spread, whole
 from cimg.scene import FOOT, HALF, HEIGHT, ROLES, TOP, WIDTH, palette, stage
 from cimg.sprites import POSES, SIZE
 

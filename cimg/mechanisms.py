@@ -1,4 +1,4 @@
-"""The networks of the causal VAE: independent mechanisms that draw, and eyes that look.
+"""What draws in the causal VAE: independent mechanisms. (What looks is in `eyes.py`.)
 
 Each part of a picture hears only its own causes (independent mechanisms: Parascandolo et al. 2018;
 Besserve et al. 2020). What is built in: a character stands in one of the possible places, the
@@ -25,10 +25,8 @@ COLOURS = 24
 NO_SHAPE = torch.Size()
 EVERY = slice(None)
 NEVER = -60.0  # a logit; below about -87, exp gives denormal numbers, which take ten times as long
-PATCH = 4  # a scene is looked at in patches of 4 x 4 pixels
 COLUMN = WIDTH // len(COLUMNS)  # pixels; a sun or moon has so much room
 PLACES = [STEP * (len(DISTANCES) - 1 - distance) for distance in range(len(DISTANCES))]
-BETWEEN = slice(PLACES[0] + SIZE, WIDTH - PLACES[0] - SIZE)  # columns where nobody ever stands
 
 
 def mlp(*sizes: int) -> nn.Sequential:
@@ -37,13 +35,6 @@ def mlp(*sizes: int) -> nn.Sequential:
     for a, b in pairwise(sizes):
         layers += [nn.Linear(a, b), nn.GELU()]
     return nn.Sequential(*layers[:-1])
-
-
-def to_patches(x: Tensor) -> Tensor:
-    """``[n, H, W] -> [n, cells, 16]``."""
-    n, h, w = x.shape
-    x = x.view(n, h // PATCH, PATCH, w // PATCH, PATCH).transpose(2, 3)
-    return x.flatten(3).flatten(1, 2)
 
 
 def halves(x: Tensor) -> Tensor:
@@ -55,50 +46,6 @@ def whole(x: Tensor) -> Tensor:
     """``[2n, ..., HALF] -> [n, ..., WIDTH]``: the inverse of `halves`."""
     left, right = x.chunk(2)
     return torch.cat([left, right.flip(-1)], -1)
-
-
-class Eye(nn.Module):
-    """What a network sees of a picture: ``[n, HEIGHT, width]`` colours -> ``[n, features]``."""
-
-    def __init__(self, width: int, features: int, code: int = 16):
-        super().__init__()
-        cells = (HEIGHT // PATCH) * (width // PATCH)
-        self.patch = nn.Linear(COLOURS * PATCH * PATCH, code)
-        self.out = nn.Linear(cells * code, features)
-
-    def forward(self, picture: Tensor) -> Tensor:
-        one_hot = torch.eye(COLOURS, device=picture.device)
-        patches = F.embedding(to_patches(picture), one_hot).flatten(2)
-        return F.gelu(self.out(F.gelu(self.patch(patches)).flatten(1)))
-
-
-class Outline(nn.Module):
-    """An eye for shapes: of a picture ``[n, height, width]`` it sees where two neighbouring pixels
-    differ, not in which colours they do. So a hill looks the same under every sky."""
-
-    def __init__(self, height: int, width: int, features: int, code: int = 16):
-        super().__init__()
-        self.patch = nn.Linear(2 * PATCH * PATCH, code)
-        self.out = nn.Linear(height * width // PATCH**2 * code, features)
-
-    def forward(self, picture: Tensor) -> Tensor:
-        across = F.pad(picture[:, :, 1:] != picture[:, :, :-1], (1, 0))
-        down = F.pad(picture[:, 1:] != picture[:, :-1], (0, 0, 1, 0))
-        patches = torch.cat([to_patches(across), to_patches(down)], 2).float()
-        return F.gelu(self.out(F.gelu(self.patch(patches)).flatten(1)))
-
-
-class Tint(nn.Module):
-    """An eye for colours: of a picture ``[n, HEIGHT, WIDTH]`` it sees which colours there are above
-    the characters, not where. So a sky looks the same over every hill."""
-
-    def __init__(self, features: int):
-        super().__init__()
-        self.out = mlp(COLOURS, features, features)
-
-    def forward(self, picture: Tensor) -> Tensor:
-        there = torch.zeros(len(picture), COLOURS, device=picture.device)
-        return F.gelu(self.out(there.scatter_(1, picture[:, :TOP].flatten(1), 1.0)))
 
 
 class Mix(nn.Module):

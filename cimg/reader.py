@@ -26,7 +26,8 @@ from cimg.codes import SceneError
 from cimg.damage import PLACES as STONES
 from cimg.damage import put_noise, put_stone
 from cimg.data import seeds
-from cimg.mechanisms import COLOURS, PATCH, PLACES, halves, to_patches
+from cimg.eyes import PATCH, to_patches
+from cimg.mechanisms import COLOURS, PLACES, halves
 from cimg.scene import FOOT, ROLES, TOP, Stage, check_scenes, check_world, sample_uniform
 from cimg.sprites import POSES, SIZE
 from cimg.tables import whole

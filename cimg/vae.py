@@ -13,18 +13,15 @@ from torch import Tensor, nn
 
 from cimg.background import COLUMNS
 from cimg.conditional import START, ConditionalVAE, parts, rows
+from cimg.eyes import BETWEEN, Eye, Outline, Tint
 from cimg.mechanisms import (
-    BETWEEN,
     COLUMN,
     EVERY,
     PLACES,
     Background,
     Cast,
-    Eye,
-    Outline,
     Placed,
     Rounded,
-    Tint,
     halves,
 )
 from cimg.scene import HALF, HEIGHT, ROLES, WIDTH, SceneError, check_world

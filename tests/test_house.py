@@ -33,7 +33,7 @@ ORDER = [
     {"scene", "background", "codes", "cast", "pixels"},
     {"data"},
     {"damage", "reading", "calibration"},
-    {"vae", "mechanisms", "conditional", "plain", "hidden"},
+    {"vae", "mechanisms", "eyes", "conditional", "plain", "hidden"},
     {"train", "step", "checkpoint"},
     {"reader", "few_labels", "label_runs"},
     {"doubt", "imagine"},

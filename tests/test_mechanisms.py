@@ -12,20 +12,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cimg.eyes import Eye, Outline, Tint, to_patches
 from cimg.mechanisms import (
     COLOURS,
     PLACES,
     Background,
     Cast,
-    Eye,
     Mix,
-    Outline,
     Placed,
-    Tint,
     halves,
     mlp,
     spread,
-    to_patches,
     whole,
 )
 from cimg.scene import render, sample_uniform, stage
