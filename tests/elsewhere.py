@@ -46,10 +46,10 @@ def exact() -> list[str]:
     return pytest(*(str(ROOT / "tests" / f"test_{name}.py") for name in EXACT))
 
 
-def notebooks(course: Path, seed: int, only: list[str]) -> list[str]:
-    """The command for all notebooks of a copy of the course, in an order of its own."""
-    paths = [str(course / name) for name in find_notebooks()]
-    paths = [path for path in paths if not only or Path(path).name[:2] in only]
+def notebooks(seed: int, only: list[str]) -> list[str]:
+    """The command for all notebooks of a copy of the course, in an order of its own. To be run in
+    that folder: of its name, pytest would take brackets for something else."""
+    paths = [path for path in find_notebooks() if not only or Path(path).name[:2] in only]
     random.Random(seed).shuffle(paths)
     nbval = ["--nbval", "--nbval-cell-timeout=900", f"--nbval-sanitize-with={SANITIZE}"]
     return pytest(*nbval, *paths)
@@ -95,11 +95,11 @@ def run(number: int, names: list[str] | None) -> list[str]:
         here |= with_locale(circumstance["LC_ALL"], locales)
         copy_course(folder / "course")
         before = files(folder)
-        commands = {"exact tests": exact()}
+        commands = {"exact tests": (exact(), folder)}
         if names is not None:
-            commands["notebooks"] = notebooks(folder / "course", number, names)
-        for what, command in commands.items():
-            if subprocess.run(command, cwd=folder, env=here, check=False).returncode:
+            commands["notebooks"] = (notebooks(number, names), folder / "course")
+        for what, (command, place) in commands.items():
+            if subprocess.run(command, cwd=place, env=here, check=False).returncode:
                 failed.append(f"{number}: {what}")
         after = files(folder)
         changed = [k for k in before.keys() | after.keys() if before.get(k) != after.get(k)]

@@ -200,13 +200,13 @@ def test_the_courses_own_links_are_seen():
 
 
 def test_all_notebooks_are_run_elsewhere_in_another_order_each_time():
-    orders = [elsewhere.notebooks(ROOT, seed, []) for seed in range(3)]
+    orders = [elsewhere.notebooks(seed, []) for seed in range(3)]
     found = [[x for x in order if x.endswith(".ipynb")] for order in orders]
     assert sorted(found[0]) == sorted(found[1]) == sorted(found[2])
     assert len({tuple(order) for order in found}) == 3 == len(elsewhere.CIRCUMSTANCES)
     every = [ROOT / path for path in tests_main.find_notebooks()]
     assert {Path(path).resolve() for path in found[0]} == set(every)
-    few = elsewhere.notebooks(ROOT, 0, ["03", "09"])
+    few = elsewhere.notebooks(0, ["03", "09"])
     assert sorted(Path(x).name[:2] for x in few if x.endswith(".ipynb")) == ["03", "03", "09", "09"]
 
 
@@ -223,7 +223,7 @@ def test_what_is_left_behind_elsewhere_is_seen(tmp_path, monkeypatch, capfd):
     """Circumstance 0 with two commands in place of the tests: one fails, one leaves a file."""
     run = [sys.executable, "-c"]
     monkeypatch.setattr(elsewhere, "exact", lambda: [*run, "import os; exit(os.environ['TZ'])"])
-    made = [*run, "open('left', 'w').close(); open('course/README.md', 'a').write('x')"]
+    made = [*run, "open('../left', 'w').close(); open('README.md', 'a').write('x')"]
     monkeypatch.setattr(elsewhere, "notebooks", lambda *_: made)
     assert elsewhere.main(["0"]) == 1
     said = capfd.readouterr().out

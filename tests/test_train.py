@@ -472,8 +472,8 @@ ALL = "expected settings steps, batch, seed, .*, sharpness"
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"format": 1}, "format 1, expected 2"),
-        ({"format": None}, "format None, expected 2"),
+        ({"format": 1}, "format 1, expected 3"),
+        ({"format": None}, "format None, expected 3"),
         ({"world": "chess"}, "pass the world that it was made for: no world 'chess' comes with"),
         ({"world": 3}, "expected a world's name, found 3"),
         ({"drawn": "0"}, "made for world 'duel' with other visible variables or values"),

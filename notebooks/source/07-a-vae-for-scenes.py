@@ -368,8 +368,7 @@ def moved(name, old, new, times=1):  # scenes in which `name` is `old`, moved to
 drawn, share = moved("sky", old=1, new=3)
 assert share["sky"] > 0.9 and share["actor_character"] > 0.8 and share["hills"] < 0.7
 print("night in ≈ {sky:.2f}; action kept in ≈ {action:.2f}, hills in ≈ {hills:.2f}".format(**share))
-show.scenes(torch.cat([test[values["sky"] == 1][:4], drawn[:4]]), ["day"] * 4 + ["moved"] * 4, 4, 3,
-            digest=False)
+show.scenes(torch.cat([test[values["sky"] == 1][:4], drawn[:4]]), ["day"] * 4 + ["moved"] * 4, 4, 3, digest=False)
 
 # %% [markdown]
 # Night it is, and the fighters stay. But the *hills* have moved! At night hills have other colours,
@@ -383,6 +382,7 @@ show.scenes(torch.cat([test[values["sky"] == 1][:4], drawn[:4]]), ["day"] * 4 + 
 # %%
 # <solution>
 shares = [moved("action", 1, 0, times)[1] for times in (1, 2, 3)]
+assert shares[0]["action"] < shares[2]["action"]
 print(*("attack ≈ {action:.2f}, same place ≈ {actor_distance:.2f}; ".format(**x) for x in shares))
 # <stub>
 # shares = ...  # your code: a list of moved(...)[1], three of them
