@@ -5,17 +5,46 @@ The texts of their hints are in ``hints.json``. No GAN is loaded here: the truth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import networkx as nx
+import torch
+from torch import Tensor
 
-from cimg.answers import RUNGS, TRUTH, Hint, call, choice, exercise, fields, number, rows_of
+from cimg.answers import (
+    RUNGS,
+    TRUTH,
+    Hint,
+    Unclear,
+    call,
+    choice,
+    exercise,
+    fields,
+    number,
+    rows_of,
+)
 from cimg.exercises_doing import arena
 from cimg.query import probability
 from cimg.score import total_variation
+from cimg.tables import WorldError
 
 ATTACK, PICTURES = {"action": "attack"}, 2000
+ORDERED = 10_000  # rows: few would hide it if reactions don't go with who reacts
 STAYS = ("sky", "actor_type", "reactor_character", "reaction")
+FAR = 3 / ORDERED**0.5  # in total variation; chance alone stays well below it
+WHO = (("actor_character", "actor_type"), ("reactor_character", "reactor_type", "reaction"))
+
+
+def shares(values: dict[str, Tensor], names: Sequence[str]) -> Tensor:
+    """How often each combination of these variables comes up in rows of the arena."""
+    sizes = [len(arena().variables[name].values) for name in names]
+    cell = torch.zeros_like(values[names[0]])
+    for name, size in zip(names, sizes, strict=True):
+        cell = cell * size + values[name]
+    counts = cell.bincount(minlength=prod(sizes)).double()
+    return counts.view(sizes) / len(cell)
 
 
 @exercise("10.1")
@@ -29,23 +58,25 @@ def which_rung(rung: Any, idle: Any) -> str | None:
     if abs(count - seen) <= 250:
         return None
     if 0 < count <= 100:
-        return "share"  # or per cent
+        return "share"
     return "other rung" if abs(count - done) <= 150 else "far"
 
 
 @exercise("10.2")
 def orders_for_the_painter(orders: Any) -> str | Hint | None:
-    world, n = arena(), PICTURES
+    world, n = arena(), ORDERED
     values = rows_of(call(orders, n), world.visible, n)
+    try:
+        world.check(values)
+    except WorldError as error:
+        raise Unclear(str(error)) from None
     codes = world.encode(ATTACK)
     if (values["action"] != codes["action"]).any():
         return Hint(
             "action", {"share": float((values["action"] == codes["action"]).double().mean())}
         )
     names = ("sky", "reaction")
-    sizes = [len(world.variables[name].values) for name in names]
-    flat = values["sky"] * sizes[1] + values["reaction"]
-    found = flat.bincount(minlength=sizes[0] * sizes[1]).double().view(sizes) / n
+    found = shares(values, names)
     near = {
         None: probability(world, names, do=ATTACK),
         "unchanged": probability(world, names, given=ATTACK),
@@ -53,7 +84,10 @@ def orders_for_the_painter(orders: Any) -> str | Hint | None:
     }
     close = {name: total_variation(found, p) for name, p in near.items()}
     best = min(close, key=close.__getitem__)
-    return best if close[best] < 3 / n**0.5 else "other"
+    if close[best] >= FAR:
+        return "other"
+    far = (total_variation(shares(values, x), probability(world, x, do=ATTACK)) for x in WHO)
+    return "strangers" if best is None and max(far) >= FAR else best
 
 
 @exercise("10.3")

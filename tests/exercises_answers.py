@@ -732,7 +732,7 @@ CASES["10.1"] = Case(
     [
         ("doing", ("doing", 1600)),
         ("imagining", (3, 1600)),
-        ("share", ("seeing", "80%")),
+        ("share", ("seeing", "80 %")),
         ("other rung", ("seeing", 1136)),
         ("far", ("seeing", 300)),
     ],
@@ -746,6 +746,17 @@ def ordered(n, given=None, do=None, **changed):
     return values | {k: torch.full((n,), code) for k, code in changed.items()}
 
 
+def reactions_anew(n):
+    """Rows of any action, the action set; then reactions to an attack under the same sky, whoever
+    reacts."""
+    values = ordered(n, action=0)
+    for sky in range(4):
+        rows = values["sky"] == sky
+        anew = ordered(int(rows.sum()), ATTACK | {"sky": sky})
+        values["reaction"][rows] = anew["reaction"]
+    return values
+
+
 CASES["10.2"] = Case(
     one(
         lambda n: ordered(n, do=ATTACK),
@@ -755,8 +766,15 @@ CASES["10.2"] = Case(
         action=lambda n: ordered(n, do=WALK),
         kept=lambda n: ordered(n, action=0),
         other=lambda n: ordered(n, do=ATTACK, sky=3),
+        strangers=reactions_anew,
     ),
-    one(lambda n: ordered(n - 1, do=ATTACK), lambda: 1, ordered(5), lambda n: {"action": [0] * n}),
+    one(
+        lambda n: ordered(n - 1, do=ATTACK),
+        lambda: 1,
+        ordered(5),
+        lambda n: {"action": [0] * n},
+        lambda n: ordered(n, do=ATTACK, reaction=4),
+    ),
     "do=ATTACK",
 )
 CASES["10.3"] = Case(
