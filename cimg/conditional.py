@@ -23,6 +23,12 @@ from cimg.world import World
 START = -5.0  # log-variance of q(z | ...) before training: little noise, so that z gets used
 PART = 8  # scenes looked at or drawn at once: so much stays in the processor's cache
 
+# Where the system's memory is glibc's, freed tensors of a megabyte go back to the kernel, and the
+# next ones are fetched anew, page by page, until a block nearly as large as this one (32 MB is the
+# most that counts) has been freed once. It is never written to, so it costs nothing; decoding takes
+# a third less time, and training a little less.
+torch.empty(30 * 2**20, dtype=torch.uint8)
+
 
 class ConditionalVAE(nn.Module):
     """What picture models have in common.
