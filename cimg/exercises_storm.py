@@ -17,10 +17,14 @@ from cimg.scene import SceneError, check_world
 from cimg.separation import frontdoor_sets
 from cimg.world import World, WorldError
 
-WHO = {"world": ("the world",), "stage": ("the stage",), "nobody": ("none", "no one", "no-one")}
+WHO = {
+    "world": ("the world", "validation"),
+    "stage": ("the stage",),
+    "nobody": ("none", "no one", "no-one"),
+}
 BREAKS = {
-    "breaks": ("break", "broken", "it breaks", True, "yes"),
-    "keeps": ("keep", "kept", "it keeps", False, "no"),
+    "breaks": ("break", "broken", "it breaks", True, "yes", 1),
+    "keeps": ("keep", "kept", "it keeps", False, "no", 0),
 }
 ARROWS = {
     "a": ("fever", "sky"),
@@ -86,14 +90,21 @@ def estimates(action: Tensor, sky: Tensor, harm: Tensor, asked: int) -> dict[str
     shares = [float((action == a).double().mean()) for a in range(3)]
     inside = [[float(harm[s & (action == a)].mean()) for a in range(3)] for s in skies]
     averaged = [sum(p * x for p, x in zip(shares, row, strict=True)) for row in inside]
+    both = [[float((s & (action == a)).double().mean()) for a in range(3)] for s in skies]
+    front = sum(p * x for p, x in zip(after, averaged, strict=True))
     return {
-        "front door": sum(p * x for p, x in zip(after, averaged, strict=True)),
+        "front door": front,
         "seeing": float(harm[made].mean()),
         "back door": sum(float(s.double().mean()) * x[asked]
                          for s, x in zip(skies, inside, strict=True)),
         "sky": sum(p * float(harm[s].mean()) for p, s in zip(after, skies, strict=True)),
         "uneven": sum(p * sum(row) / 3 for p, row in zip(after, inside, strict=True)),
         "outer": sum(float(s.double().mean()) * x for s, x in zip(skies, averaged, strict=True)),
+        "first": after[0] * averaged[0],
+        "last": after[-1] * averaged[-1],
+        "inner pairs": sum(p * sum(q * x for q, x in zip(weights, row, strict=True))
+                           for p, weights, row in zip(after, both, inside, strict=True)),
+        "outer pairs": front * shares[asked],
     }  # fmt: skip
 
 

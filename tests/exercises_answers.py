@@ -913,6 +913,7 @@ CASES["12.1"] = Case(
     one(
         {"a": "world", "b": "nobody", "c": "world", "d": "stage"},
         ["World", "nobody", "the world", "the stage"],
+        ["validation", "nobody", "validation", "stage"],
     ),
     wrong(
         a=["stage", "nobody", "world", "stage"],
@@ -957,6 +958,18 @@ def only_that(did, here, a, action):
     return float(a == action)
 
 
+def one_sky(s):
+    """Returned too early, or `total =` in place of `total +=`: one term of the outer sum."""
+
+    def front_door(photos, action):
+        did, here = photos["action"], photos["sky"] == s
+        harm = (photos["reaction"] <= 1).double()
+        inside = [(did == a).double().mean() * harm[here & (did == a)].mean() for a in range(3)]
+        return brought(did, here, action) * sum(inside)
+
+    return front_door
+
+
 CASES["12.2"] = Case(
     one(
         doors(brought, as_frequent),
@@ -969,6 +982,14 @@ CASES["12.2"] = Case(
         sky=doors(brought, lambda did, here, a, action: (did[here] == a).double().mean()),
         uneven=doors(brought, lambda did, here, a, action: 1 / 3),
         outer=doors(everywhere, as_frequent),
+        first=one_sky(0),
+        last=one_sky(3),
+        inner_pairs=doors(
+            brought, lambda did, here, a, action: (here & (did == a)).double().mean()
+        ),
+        outer_pairs=doors(
+            lambda did, here, action: (here & (did == action)).double().mean(), as_frequent
+        ),
         other=lambda photos, action: 0.5,
     ),
     one(0.47, lambda photos: 0.47, lambda photos, action: photos, lambda p, a: p["fever"]),
@@ -977,6 +998,7 @@ CASES["12.3"] = Case(
     one(
         {"a": "breaks", "b": "breaks", "c": "keeps", "d": "keeps"},
         [True, True, False, False],
+        torch.tensor([1, 1, 0, 0]),
         ["Breaks", "broken", "keep", "Kept"],
     ),
     wrong(
@@ -1030,6 +1052,9 @@ CASES["my.2"] = Case(
         ("imagining", (OWN, three(imagining=DOING))),
         ("fact", (OWN, three(imagining=IMAGINING | {"do": ATTACK}))),
         ("untouched", (OWN, three(doing=DOING | {"of": {"fever": "yes"}}))),
+        ("itself", (OWN, three(doing=DOING | {"given": {"reaction": "die"}}))),
+        ("itself", (OWN, three(doing=DOING | {"of": {"action": "attack"}}))),
+        ("itself", (OWN, three(seeing=SEEING | {"given": {"fever": "yes"}}))),
         ("nothing", (OWN, three(seeing=SEEING | {"given": {"sky": "night", "action": "walk",
                                                             "fever": "yes"},
                                                  "of": {"reactor_ward": "weak"}}))),
@@ -1047,6 +1072,8 @@ CASES["my.4"] = Case(
     [
         (OWN, CLAIM),
         (OWN, ["action", "reaction", "yes"]),
+        (OWN, {"cause": "actor_craft", "effect": "action", "confounded": False}),
+        (OWN, {"cause": "Actor craft", "effect": "action", "confounded": "no"}),
         (story(**EVEN), CLAIM | {"confounded": 0}),
     ],
     [
