@@ -120,11 +120,13 @@ def misfit(world: World, rung: str, question: Mapping[str, Any]) -> Hint | None:
         raise Unclear(f"{rung}: {error!s:.200}") from None
     if possible == -math.inf:
         raise Unclear(f"{rung}: what is given never happens in your world")
-    if name in done or (done and not any(affects(world, cause, name) for cause in done)):
+    if name in done or (name in given and rung != "imagining"):
+        return Hint("itself", {"rung": rung, "name": name})
+    if done and not any(affects(world, cause, name) for cause in done):
         return Hint("untouched", {"rung": rung, "name": name})
     if rung == "seeing":
         told = exact(world, question) - exact(world, question, given={})
-        return Hint("nothing", {"name": name}) if abs(told) < 1e-9 or name in given else None
+        return Hint("nothing", {"name": name}) if abs(told) < 1e-9 else None
     return None
 
 
@@ -162,7 +164,8 @@ def exact(world: World, question: Mapping[str, Any], coupling: str = "", **other
 def seeing_against_doing(world: Any, claim: Any) -> str | Hint | None:
     found = own(world)
     said = fields(claim, ["cause", "effect", "confounded"])
-    cause, effect = (choice(said[key], list(found.variables)) for key in ("cause", "effect"))
+    names = {name: (name.replace("_", " "),) for name in found.variables}
+    cause, effect = (choice(said[key], names) for key in ("cause", "effect"))
     confounded = choice(said["confounded"], TRUTH) == "yes"
     if cause == effect or not affects(found, cause, effect):
         return Hint("idle", {"cause": cause, "effect": effect})
