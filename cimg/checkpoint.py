@@ -59,12 +59,26 @@ def check_place(path: Path) -> None:
         for file in (path, path.with_suffix(".json")):
             if file.is_dir():
                 raise CheckpointError(f"{file}: cannot be written: it is a folder")
+        if is_other(path.with_suffix(".json")):
+            where = path.with_suffix(".json")
+            raise CheckpointError(f"{where}: would be overwritten, and is no description of a run")
         path.parent.mkdir(parents=True, exist_ok=True)
         half_done(path).unlink(missing_ok=True)  # of a process that was killed, or put as a trap
         half_done(path).touch()
         half_done(path).unlink()
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def is_other(path: Path) -> bool:
+    """Whether a file is there that isn't the description of a run: a world, say."""
+    if not path.exists():
+        return False
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return True
+    return not (isinstance(found, dict) and "format" in found)
 
 
 def half_done(path: Path) -> Path:

@@ -260,8 +260,8 @@ def main() -> None:
             add_sprites(sprites)
         own = name.endswith(".json")
         world = World.from_json(name) if own else World.load(name)
-        place = Path(name) if own else checkpoint.FOLDER / f"{name}.json"
-        out = out or place.with_suffix(".safetensors")
+        place = Path(name).with_suffix("") if own else checkpoint.FOLDER / name
+        out = out or place.with_name(place.name + "-model" * own + ".safetensors")
         model = train(world, Settings(**given), out, report=report)
     except ValueError as error:
         parser.exit(2, f"{parser.prog}: {error}\n")

@@ -405,7 +405,8 @@ def test_the_command_trains_a_world_file(imps, tmp_path, monkeypatch, capsys):
     assert "expected a sheet imp-type1.png in sprites" in capsys.readouterr().err
     monkeypatch.setattr("sys.argv", [*command, "--sprites", str(tmp_path / "sheets")])
     main()
-    weights = tmp_path / "mine.safetensors"  # beside the world, not among those of the course
+    weights = tmp_path / "mine-model.safetensors"  # beside the world, not among the course's
+    assert World.from_json(file).to_dict() == imps.to_dict()  # which is left as it was
     assert str(weights) in capsys.readouterr().out
     assert json.loads(weights.with_suffix(".json").read_text())["world"] == "own"
     assert load(weights, imps).cast.figures.shape[0] == 54

@@ -561,6 +561,23 @@ def test_the_command_s_errors_are_one_line(arguments, message, tmp_path, monkeyp
     assert not list(tmp_path.iterdir())
 
 
+def test_weights_never_write_their_description_over_another_file(tmp_path, monkeypatch, capsys):
+    from cimg.train import main
+
+    file = tmp_path / "mine.json"
+    DUEL.to_json(file)
+    before = file.read_bytes()
+    monkeypatch.setattr(
+        sys, "argv", ["train", str(file), "--out", str(tmp_path / "mine.safetensors")]
+    )
+    with pytest.raises(SystemExit):
+        main()
+    assert "mine.json: would be overwritten, and is no description" in capsys.readouterr().err
+    with pytest.raises(CheckpointError, match="would be overwritten"):
+        train(DUEL, TINY, tmp_path / "mine.safetensors")
+    assert file.read_bytes() == before and [file] == list(tmp_path.iterdir())
+
+
 def test_every_setting_is_an_option(capsys, monkeypatch):
     from cimg.train import main
 
