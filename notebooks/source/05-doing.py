@@ -165,7 +165,7 @@ predicted = {"a": "must agree", "b": "may differ", "c": "may differ", "d": "may 
 # predicted = {"a": ..., "b": ..., "c": ..., "d": ...}  # your words
 # </solution>
 check("05.1", predicted)
-for key, (target, cause) in PAIRS.items() if ... not in predicted.values() else ():
+for key, (target, cause) in PAIRS.items() if "Ellipsis" not in str(predicted) else ():
     off = probability(duel, target, cause) - probability(duel, target, do=cause)
     print(f"{key}: total variation {off.abs().sum() / 2:.4f}")
 
@@ -377,7 +377,7 @@ right = {"sky": True, "actor_type": False, "sky actor_type": True, "crowd": Fals
 # right = {"sky": ..., "actor_type": ..., "sky actor_type": ..., "crowd": ...}
 # </solution>
 check("05.4", right)
-for by in right if ... not in right.values() else ():
+for by in ("sky", "actor_type", "sky actor_type", "crowd") if "Ellipsis" not in str(right) else ():
     mean, error = adjusted(rows, EFFECT, by.split())
     print(f"{by}: {mean:+.3f} ± {error:.3f}")
 
