@@ -50,8 +50,8 @@ def check_place(path: Path) -> None:
     """Can a checkpoint be written here? Better to ask before the training than after.
 
     Raises:
-        CheckpointError: another suffix than .safetensors, a folder where a file is to go, or no
-            permission.
+        CheckpointError: another suffix than .safetensors, a folder where a file is to go, another
+            file where the description is to go (a world, say), or no permission.
     """
     if path.suffix != ".safetensors":
         raise CheckpointError(f"{path}: expected a file name that ends in .safetensors")
@@ -59,9 +59,9 @@ def check_place(path: Path) -> None:
         for file in (path, path.with_suffix(".json")):
             if file.is_dir():
                 raise CheckpointError(f"{file}: cannot be written: it is a folder")
-        if is_other(path.with_suffix(".json")):
-            where = path.with_suffix(".json")
-            raise CheckpointError(f"{where}: would be overwritten, and is no description of a run")
+        beside = path.with_suffix(".json")
+        if not path.exists() and is_other(beside):
+            raise CheckpointError(f"{beside}: would be overwritten, and is no description of a run")
         path.parent.mkdir(parents=True, exist_ok=True)
         half_done(path).unlink(missing_ok=True)  # of a process that was killed, or put as a trap
         half_done(path).touch()
