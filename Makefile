@@ -75,7 +75,7 @@ docs: $(STAMP)
 weights: $(STAMP)
 	@echo "Training duel, arena, and the reader of damaged scenes: five to ten minutes each"
 	@$(PY) -m cimg.train duel --steps 8000 $(ARGS)
-	@$(PY) -m cimg.train arena --steps 5000 $(ARGS)
+	@$(PY) -m cimg.train arena --steps 8000 $(ARGS)
 	@$(PY) -m cimg.reader
 	@$(PY) -m tests.digests --write weights
 
