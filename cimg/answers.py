@@ -113,7 +113,9 @@ def numbers(answer: Any, shape: Sequence[int | None] = (), what: str = "one numb
     try:
         if isinstance(found, bool | np.bool_ | Mapping | set) or size(found) > MOST:
             raise TypeError
-        if isinstance(found, Tensor) and not found.is_complex():
+        if np.iscomplexobj(found) or (isinstance(found, Tensor) and found.is_complex()):
+            raise TypeError
+        if isinstance(found, Tensor):
             found = found.detach().cpu().double().numpy()
         array = np.asarray(found, dtype=np.float64)
     except Exception:  # noqa: BLE001  (a learner's own object may break in any way)
@@ -139,6 +141,11 @@ def number(answer: Any, least: float = -np.inf, most: float = np.inf, what: str 
     return found
 
 
+def plain(form: Any) -> str:
+    """A form of an answer, by which it is recognised: in small letters, without underscores."""
+    return str(form).strip().lower().replace("_", " ")
+
+
 def choice(answer: Any, options: Mapping[str, Iterable] | Sequence[str]) -> str:
     """One of the options: its name or another form of it, in capitals or not, with or without
     more behind it ("b: in the satyr")."""
@@ -146,11 +153,11 @@ def choice(answer: Any, options: Mapping[str, Iterable] | Sequence[str]) -> str:
     others |= options if isinstance(options, Mapping) else {}
     if size(found) == 1 and len(found.shape) < 2:
         found = found.item()
-    forms = {str(form).lower(): name for name, more in others.items() for form in (name, *more)}
+    forms = {plain(form): name for name, more in others.items() for form in (name, *more)}
     if isinstance(found, float) and found.is_integer():
         found = int(found)
     if isinstance(found, str | int | bool):
-        text = str(found).strip().lower().replace("_", " ").rstrip(".!")
+        text = plain(found).rstrip(".!")
         letter = re.match(r"\(?([a-e])(?:[).:,\s].*)?$", text, re.DOTALL)
         for form in (text, letter and letter[1]):
             if form in forms:

@@ -11,6 +11,7 @@ HEIGHT, WIDTH = 36, 64  # pixels of a scene
 SKIES = ("dawn", "day", "dusk", "night")
 COLUMNS = tuple(str(i) for i in range(8))  # where the sun or moon stands, from the left
 HILLS = ("round", "peaks", "mesa", "valley")
+SKY = ("sky", "sun", "hills")  # the drawn variables that decide a background
 HORIZON = 30  # first row of the ground
 
 # sky: (upper colour, lower colour, sun's rim, sun's core, hills, ground, tufts), by palette name

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cimg.conditional import ConditionalVAE
 from cimg.data import labels_of
+from cimg.oracle import read_back
 from cimg.query import probability
 from cimg.scene import HALF, ROLES, SceneError, palette, unflatten
 
@@ -129,8 +130,16 @@ def check_explained(
         others = f"; {in_words(model, found)}" if found.doubt > DOUBTFUL else ""
         raise SceneError(
             f"the model can't explain this picture: its best explanation gets {wrong:.0%} of the "
-            f"pixels wrong (at most {most:.0%} allowed){others}; is it a scene of this world?"
+            f"pixels wrong (at most {most:.0%} allowed){others}; {whose_fault(model, scene)}"
         )
+
+
+def whose_fault(model: ConditionalVAE, scene: Tensor) -> str:
+    """Of the picture, or of the model: the renderer knows whether it could draw such a scene."""
+    _, differ = read_back(scene[None], model.stage)
+    if int(differ):
+        return "is it a scene of this world?"
+    return "yet it is a scene as this world's are drawn, so the model needs more training"
 
 
 def in_words(model: ConditionalVAE, found: Explanations) -> str:

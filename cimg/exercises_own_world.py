@@ -103,6 +103,8 @@ def one_question_on_each_rung(world: Any, questions: Any) -> str | Hint | None:
         return "doing"
     if not imagining["do"] or not imagining["given"]:
         return "imagining"
+    if twice := [name for name in doing["do"] if name in doing["given"]]:
+        return Hint("twice", {"name": twice[0]})
     for rung, question in asked.items():
         if wrong := misfit(found, rung, question):
             return wrong
@@ -164,10 +166,11 @@ def exact(world: World, question: Mapping[str, Any], coupling: str = "", **other
 def seeing_against_doing(world: Any, claim: Any) -> str | Hint | None:
     found = own(world)
     said = fields(claim, ["cause", "effect", "confounded"])
-    names = {name: (name.replace("_", " "),) for name in found.variables}
-    cause, effect = (choice(said[key], names) for key in ("cause", "effect"))
+    cause, effect = (choice(said[key], list(found.variables)) for key in ("cause", "effect"))
     confounded = choice(said["confounded"], TRUTH) == "yes"
-    if cause == effect or not affects(found, cause, effect):
+    if cause == effect:
+        return Hint("same", {"cause": cause})
+    if not affects(found, cause, effect):
         return Hint("idle", {"cause": cause, "effect": effect})
     far = max(
         float((probability(found, effect, {cause: x}) - probability(found, effect, do={cause: x}))

@@ -178,7 +178,7 @@ class Explorer(w.VBox):
     # What is shown where there are no widgets
 
     def __repr__(self) -> str:
-        return f"Explorer. {self.shown.picture.alt}"
+        return f"Explorer. {self.shown.picture!r}"
 
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict]:
         data, metadata = self.shown.picture._repr_mimebundle_()

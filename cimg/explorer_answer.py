@@ -18,10 +18,10 @@ from cimg import imagine, show
 from cimg.counterfactual import probability_had
 from cimg.coupling import affected
 from cimg.data import draw
+from cimg.oracle import read_back
 from cimg.picture import Picture
 from cimg.query import log_evidence, probability
 from cimg.scene import stage_of, style_of
-from cimg.score import read_back
 from cimg.vae import CausalVAE
 from cimg.world import World, WorldError
 
@@ -113,8 +113,10 @@ class Shown:
     @cached_property
     def picture(self) -> Picture:
         """Scene and drawn pictures, the true ones under them: the answer where no kernel runs."""
+        stage = stage_of(self.world)
         if self.conflict:
-            return show.scenes(self.scene, ["the scene"], title=self.sentence, digest=False)
+            title = self.sentence
+            return show.scenes(self.scene, ["the scene"], title=title, digest=False, stage=stage)
         scenes = torch.cat([self.scene[None], self.drawn, self.scene[None], self.truth])
         n = len(self.drawn) + 1
         marks = torch.zeros_like(scenes, dtype=torch.bool)
@@ -122,7 +124,7 @@ class Shown:
         short = (text.replace("probability", "P =") for text in self.captions)
         captions = ["the scene", *(f"the model: {text}" for text in short)]
         captions += ["the scene", *["the truth"] * (n - 1)]
-        return show.scenes(scenes, captions, n, 3, marks, digest=False)
+        return show.scenes(scenes, captions, n, 3, marks, digest=False, stage=stage)
 
 
 # ── The answer ──────────────────────────────────────────────────────────────────────────────────

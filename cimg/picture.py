@@ -6,9 +6,11 @@ A finished figure is a `Picture`, which a notebook shows, with an alternative te
 from __future__ import annotations
 
 import io
+import os
 from base64 import b64encode
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 import matplotlib.style
@@ -46,19 +48,27 @@ house_style = matplotlib.style.context(["default", HOUSE])  # whatever style the
 
 @dataclass(frozen=True, repr=False)
 class Picture:
-    """A finished figure: PNG bytes, the alternative text, and the width in pixels at which it is to
-    be shown (the PNG has more pixels, for sharp screens). A text-only reader gets the text."""
+    """A finished figure: PNG bytes, the alternative text, the width in pixels at which it is to be
+    shown (the PNG has more pixels, for sharp screens), and as much of the text as is the same on
+    every machine, which no trained number is: all of it by default.
+
+    JupyterLab gives no picture its alternative text. Where the environment variable CIMG_PICTURES
+    is "html" the figure is a piece of HTML, which has it in JupyterLab too."""
 
     png: bytes
     alt: str
     width: int
+    plain: str = ""
 
     def __repr__(self) -> str:
-        return self.alt
+        return self.plain or self.alt
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        data = {"image/png": b64encode(self.png).decode(), "text/plain": self.alt}
-        return data, {"image/png": {"width": self.width, "alt": self.alt}}
+        png, said = b64encode(self.png).decode(), {"text/plain": repr(self)}
+        if os.environ.get("CIMG_PICTURES") == "html":
+            shown = f'alt="{escape(self.alt)}" width="{self.width}"'
+            return {"text/html": f'<img src="data:image/png;base64,{png}" {shown}>'} | said, {}
+        return {"image/png": png} | said, {"image/png": {"width": self.width, "alt": self.alt}}
 
     def save(self, path: str | Path) -> Path:
         """Write the PNG file, whole or not at all. Raises OSError where it can't be written."""
@@ -66,7 +76,7 @@ class Picture:
         return Path(path)
 
 
-def finish(figure: Figure, alt: str, colours: int = 64) -> Picture:
+def finish(figure: Figure, alt: str, colours: int = 64, plain: str = "") -> Picture:
     """Render as a small PNG: the most frequent colours (all flat ones) stay exactly what they are,
     and the shades along the edges of letters and lines become the nearest of them."""
     figure.canvas.draw()
@@ -81,7 +91,7 @@ def finish(figure: Figure, alt: str, colours: int = 64) -> Picture:
     image.putpalette(kept.flatten().tolist())
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
-    return Picture(file.getvalue(), alt, round(rgb.shape[1] * 96 / figure.dpi))
+    return Picture(file.getvalue(), alt, round(rgb.shape[1] * 96 / figure.dpi), plain)
 
 
 def sheet(width: float, height: float, top: int = 0, dpi: int = 192) -> tuple[Figure, Axes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,12 +13,19 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from cimg.picture import GREY, INK, Picture, finish, house_style, text_width
+from cimg.picture import COLOURS, GREY, INK, Picture, finish, house_style, text_width
 
-# Series differ in lightness and pattern too: for greyscale print and for colour-blind eyes.
-BARS = ("#0072B2", "#E69F00", INK, "#F0E442", "#FFFFFF")
+# Series differ in lightness and pattern too: for greyscale print and for colour-blind eyes. The
+# colours of the rungs are kept for them.
+BARS = ("#009E73", "#E69F00", INK, "#F0E442", "#FFFFFF")
 HATCHES = ("", "//", "", "..", "xx")
-LINES = ("#0072B2", "#D55E00", INK, "#E69F00", "#009E73")
+RUNGS = {"see": ("seeing", "seen"), "do": ("doing", "done", "made"), "imagine": ("imagining",)}
+RUNG_HATCHES = {
+    "see": ("", "..", "xx", "--", "oo"),
+    "do": ("//", "xx", "..", "", "--"),
+    "imagine": ("\\\\", "oo", "", "..", "xx"),
+}
+LINES = ("#009E73", INK, "#E69F00", "#767676", "#7a4b00")
 DASHES = ("-", "--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))
 
 
@@ -57,6 +65,15 @@ def _numbers(name: str, given: Mapping | Sequence | Tensor, values: Sequence[str
     return numbers
 
 
+def _looks(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Colour and hatch of each series of bars."""
+    first = [re.split(r"\W", name)[0].lower() for name in names]
+    kinds = [next((kind for kind, of in RUNGS.items() if word in of), "") for word in first]
+    hatches = {kind: iter(of) for kind, of in RUNG_HATCHES.items()}
+    others = zip(BARS, HATCHES, strict=True)
+    return [(COLOURS[kind], next(hatches[kind])) if kind else next(others) for kind in kinds]
+
+
 @house_style
 def distributions(
     series: Mapping[str, Mapping | Sequence | Tensor],
@@ -70,8 +87,10 @@ def distributions(
     """Up to five distributions over the same values, side by side as bars with their numbers.
 
     Each of `series`, and of `errors` (half an error bar's length), is a dict from value to number
-    or a vector in the order of `values`. Raises ValueError for what isn't a number from 0 to 1,
-    for missing or unknown values, and for errors of a series that isn't there."""
+    or a vector in the order of `values`. A series whose name begins with seeing or seen; doing,
+    done or made; or imagining has the colour of that rung. Raises ValueError for what isn't a
+    number from 0 to 1, for missing or unknown values, and for errors of a series that isn't
+    there."""
     errors = errors or {}
     if not 1 <= len(series) <= len(BARS) or not values:
         raise ValueError(f"expected 1 to {len(BARS)} series and some values, found {len(series)}")
@@ -83,11 +102,13 @@ def distributions(
     group = max(slot * len(series) + 24, *(text_width(value) + 12 for value in values))
     figure, ax = _plot(group * len(values) + 80, title, xlabel, ylabel)
     said, top = [], 0.0
+    looks = _looks(series)
     for k, (name, given) in enumerate(series.items()):
+        colour, hatch = looks[k]
         p = _numbers(name, given, values)
         e = _numbers(f"errors of {name}", errors.get(name, p * 0), values)
         x = np.arange(len(values)) + (k - (len(series) - 1) / 2) * slot / group
-        ax.bar(x, p, slot / group, label=name, fc=BARS[k], hatch=HATCHES[k], ec=INK, lw=0.8)
+        ax.bar(x, p, slot / group, label=name, fc=colour, hatch=hatch, ec=INK, lw=0.8)
         if name in errors:
             ax.errorbar(x, p, e, fmt="none", ecolor=GREY, elinewidth=2, capsize=4)
         said.append(f"{name}: ")
@@ -115,13 +136,14 @@ def curves(
 ) -> Picture:
     """Up to five curves over x (by default 1, 2, ...): training, or growth on logarithmic axes.
 
-    With `digits`, the alternative text gives the first and last values to so many significant
-    digits; leave that for numbers that every machine agrees on. Raises ValueError for a curve
-    not as long as x, and for what isn't a finite number (above 0 on a logarithmic axis)."""
+    The alternative text says where each curve starts, ends, and is lowest and highest. With
+    `digits`, so do other texts, the first and last values to so many significant digits; leave that
+    for numbers that every machine agrees on. Raises ValueError for a curve not as long as x, and
+    for what isn't a finite number (above 0 on a logarithmic axis)."""
     if not 1 <= len(series) <= len(LINES):
         raise ValueError(f"expected 1 to {len(LINES)} curves, found {len(series)}")
     figure, ax = _plot(600, title, xlabel, ylabel)
-    said = []
+    said, plain = [], []
     for k, (name, given) in enumerate(series.items()):
         y = _array(given)
         at = np.arange(1, y.size + 1) if x is None else _array(x)
@@ -135,12 +157,22 @@ def curves(
                 raise ValueError(f"{where}: expected a {kind}, found {z[bad][0]}")
         marker = "osD^v"[k] if y.size <= 40 else None
         ax.plot(at, y, color=LINES[k], ls=DASHES[k], marker=marker, label=name, lw=2)
-        said.append(name if digits is None else f"{name} {y[0]:.{digits}g} to {y[-1]:.{digits}g}")
+        said.append(f"{name} {_course(at, y, digits or 3)}")
+        plain.append(name if digits is None else f"{name} {y[0]:.{digits}g} to {y[-1]:.{digits}g}")
     ax.set(xscale="log" if logx else "linear", yscale="log" if logy else "linear")
     ax.grid(color="#e4e4e4")
     _legend(ax, list(series))
     what = f"{title}: " * bool(title) + f"curves of {ylabel or 'values'} over {xlabel}"
-    return finish(figure, f"{what}: {'; '.join(said)}.")
+    return finish(figure, f"{what}: {'; '.join(said)}.", plain=f"{what}: {'; '.join(plain)}.")
+
+
+def _course(x: np.ndarray, y: np.ndarray, digits: int) -> str:
+    """A curve in words: its ends, and its extremes where they are not at the ends."""
+    said = f"{y[0]:.{digits}g} at {x[0]:.{digits}g} to {y[-1]:.{digits}g} at {x[-1]:.{digits}g}"
+    for what, i in (("lowest", y.argmin()), ("highest", y.argmax())):
+        if y[i] not in (y[0], y[-1]):
+            said += f", {what} {y[i]:.{digits}g} at {x[i]:.{digits}g}"
+    return said
 
 
 @dataclass(frozen=True, repr=False)

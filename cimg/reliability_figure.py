@@ -21,8 +21,8 @@ def reliability_diagram(
 ) -> Picture:
     """Share right over mean confidence for up to five readers, bin by bin, beside the diagonal of
     honest doubt: below it a reader is too sure. Bins with fewer than `least` answers are left out;
-    the larger a mark, the more answers; bars are two standard errors of honest doubt. Numbers are
-    not in the alternative text: they come from networks.
+    the larger a mark, the more answers; bars are two standard errors of honest doubt. The numbers
+    are in the alternative text alone: they come from networks.
 
     Raises:
         ValueError: no readers, or more than five.
@@ -34,6 +34,7 @@ def reliability_diagram(
     figure.suptitle(title or None, x=0.02, ha="left", size=13, weight="bold")
     ax = figure.add_subplot(xlabel="confidence", ylabel="share right", aspect="equal")
     ax.plot([0, 1], [0, 1], color=GREY, lw=1.2, ls=(0, (2, 2)), label="honest doubt")
+    shown = []
     for k, (name, found) in enumerate(series.items()):
         kept = (found.count >= least).numpy()
         x, y = found.confidence.numpy()[kept], found.right.numpy()[kept]
@@ -43,8 +44,11 @@ def reliability_diagram(
         ax.errorbar(x, y, spread, fmt="none", ecolor=LINES[k], elinewidth=1, alpha=0.6)
         ax.plot(x, y, color=LINES[k], ls=DASHES[k], lw=1.8)
         ax.scatter(x, y, size, LINES[k], marker=MARKERS[k], label=name, ec=INK, lw=0.6, zorder=3)
+        bins = ", ".join(f"{b:.2f} at {a:.2f}" for a, b in zip(x, y, strict=True))
+        shown.append(f"{name}: {bins or 'too few answers'}")
     ax.set(xlim=(0, 1.03), ylim=(0, 1.03))
     ax.grid(color="#e4e4e4")
     ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1))
     said = f"{title}: " * bool(title) + "reliability diagram, share right over confidence, for "
-    return finish(figure, said + ", ".join(series) + "; a diagonal shows honest doubt.")
+    said += ", ".join(series) + "; a diagonal shows honest doubt."
+    return finish(figure, f"{said} Share right at confidence, {'; '.join(shown)}.", plain=said)

@@ -10,8 +10,8 @@ from matplotlib.patches import Circle, Rectangle
 from torch import Tensor
 
 from cimg.picture import COLOURS, GREY, Picture, arrow, box, finish, house_style, sheet
-from cimg.scene import HEIGHT, WIDTH, SceneError
-from cimg.scene_figure import digest_of, pixels_of, place
+from cimg.scene import HEIGHT, WIDTH, SceneError, Stage
+from cimg.scene_figure import digest_of, in_words, pixels_of, place, sentences
 from cimg.sprites import POSES
 
 CARD = 292  # pixels, width of a panel
@@ -56,6 +56,7 @@ def rungs(
     action: str = "attack",
     between: str = "",
     digest: bool = True,
+    stage: Stage | None = None,
 ) -> Picture:
     """The fixed figure: seeing, doing and imagining (Pearl 2009), three questions about one scene.
 
@@ -63,7 +64,7 @@ def rungs(
         seeing, doing, imagining: one to four scenes each, uint8 [n, 36, 64]: the answers. None: a
             panel still to come.
         scene: the scene that is asked about, uint8 [36, 64], shown above the panels.
-        action: the action asked about. digest: as in `scenes`.
+        action: the action asked about. digest, stage: as in `scenes`.
         between: what the action reaches the reaction through, if it does: such as "sky" in a world
             where the action turns the sky, and the reactor minds the sky alone.
 
@@ -79,6 +80,7 @@ def rungs(
     top, gap = 0 if scene is None else 180, 14
     figure, ax = sheet(3 * CARD + 4 * gap, top + 510 + 2 * gap, dpi=144)
     said = [f"Three questions about one scene; the action asked about is {action}"]
+    panels: dict[str, Tensor] = {}
     if scene is not None:
         place(ax, pixels_of(scene, 1, (HEIGHT, WIDTH))[0], gap + 18, 2 * gap, 4)
         title = f"How would this image look,\nhad the action been {words['an']}?"
@@ -86,14 +88,17 @@ def rungs(
         note = "Three questions one may ask.\nOnly the third is about this very picture."
         _text(ax, 318, 146, note, 22, size=12)
         said += ["The scene asked about" + f": pixels {digest_of(scene)}" * digest]
+        panels |= {"The scene asked about": pixels_of(scene)}
     for i, (key, answer) in enumerate(answers.items()):
         _panel(ax, key, gap + i * (CARD + gap), top + gap, answer, words)
         heading, question, notation = (text.format(**words) for text in RUNGS[key][:3])
+        panels |= {} if answer is None else {heading: answer}
         shown = "to come" if answer is None else f"{len(answer)} scene{'s' * (len(answer) > 1)}"
         shown += f", pixels {digest_of(answer)}" if digest and answer is not None else ""
         said += [f"{heading}: {' '.join(question.split())} {notation}: {shown}"]
     said += [SMALL_GRAPHS.format(between=f"{between} → " if between else "")]
-    return finish(figure, ". ".join(said) + ".")
+    alt = sentences(said + [f"{name}: {in_words(x, stage)}" for name, x in panels.items()])
+    return finish(figure, alt, plain=alt if digest else sentences(said))
 
 
 def _panel(ax: Axes, key: str, x: float, y: float, answer: Tensor | None, words: Mapping) -> None:

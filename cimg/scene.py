@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .background import COLUMNS, HEIGHT, HILLS, SKIES, WIDTH, paint
+from .background import COLUMNS, HEIGHT, HILLS, SKIES, SKY, WIDTH, paint
 from .cast import (
     ACTIONS,
     CHARACTERS,
@@ -152,7 +152,7 @@ class Stage:
                 others, or no integer tensor with one dimension.
         """
         codes = self._codes(values)
-        back = self._flat(codes, ("sky", "sun", "hills"))
+        back = self._flat(codes, SKY)
         scenes = self.backgrounds.take(back, axis=0)
         band = scenes[:, TOP:FOOT]
         for role, half in (("actor", band[..., :HALF]), ("reactor", band[..., HALF:])):

@@ -14,7 +14,8 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from cimg.picture import INK, MARK, Picture, finish, house_style, sheet, text_width
-from cimg.scene import HEIGHT, WIDTH, SceneError, to_rgb
+from cimg.scene import HEIGHT, WIDTH, SceneError, Stage, to_rgb
+from cimg.scene_words import scenes_in_words
 from cimg.sprites import TRANSPARENT
 
 
@@ -27,6 +28,8 @@ def scenes(
     marks: Tensor | None = None,
     title: str = "",
     digest: bool = True,
+    stage: Stage | None = None,
+    says: str | None = None,
 ) -> Picture:
     """Scenes side by side, each pixel a square of `zoom` pixels, captions underneath.
 
@@ -36,6 +39,9 @@ def scenes(
         marks: bool [n, H, W], pixels to be outlined, such as those where model and truth differ.
         digest: end the alternative text with a digest of the pixels. Leave it out where they come
             from a network, whose last bits may differ from machine to machine.
+        stage: what draws the scenes, such as `stage_of(world)`; by default the course's own. The
+            alternative text says what is in them, as read on it by the exact oracle.
+        says: what they show, in words, instead.
 
     Raises SceneError for what isn't a scene, ValueError for captions or marks that don't fit."""
     pixels = pixels_of(scenes)
@@ -61,10 +67,25 @@ def scenes(
             _outline(ax, marks.reshape(pixels.shape)[i].numpy(), x, y, zoom)
         for j, line in enumerate(texts[i] if texts else []):
             ax.text(x + w / 2, y + h + 13 + 20 * j, line, ha="center", va="center")
-    said = [f"{title}: " * bool(title) + f"{n} scene{'s' * (n > 1)}"]
+    what = "scene" if (height, width) == (HEIGHT, WIDTH) else "picture"
+    said = [f"{title}: " * bool(title) + f"{n} {what}{'s' * (n > 1)}"]
     said[0] += f": {'; '.join(map(str, captions))}" if captions else ""
     said += [f"{int(marks.sum())} pixels marked"] if marks is not None else []
-    return finish(figure, ". ".join(said + [f"Pixels {digest_of(pixels)}"] * digest) + ".")
+    shown = [in_words(pixels, stage) if says is None else says]
+    alt = sentences(said + shown + [f"Pixels {digest_of(pixels)}"] * digest)
+    return finish(figure, alt, plain=alt if digest else sentences(said))
+
+
+def in_words(pixels: Tensor, stage: Stage | None = None) -> str:
+    """What whole scenes show; of other pictures (a half, a sprite), nothing."""
+    if pixels.shape[1:] != (HEIGHT, WIDTH) or (pixels >= TRANSPARENT).any():
+        return ""
+    return scenes_in_words(pixels, stage)
+
+
+def sentences(said: Sequence[str]) -> str:
+    """All that isn't empty, each with a full stop unless it has an end already."""
+    return " ".join(text if text[-1] in ".?!" else f"{text}." for text in said if text)
 
 
 def _kind(x: object) -> str:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cimg.background import COLUMNS
+from cimg.background import COLUMNS, SKY
 from cimg.conditional import START, ConditionalVAE, parts, rows
 from cimg.eyes import BETWEEN, Eye, Outline, Tint
 from cimg.mechanisms import (
@@ -31,7 +31,6 @@ from cimg.world import World
 # Dimensions of a block of z: of sky, sun or hills; of a character's place.
 BEHIND, PLACE = 4, 2
 LEAST = 0.1  # a figure's colours that are less probable are dropped halfway through training
-SKY = ("sky", "sun", "hills")  # what a world may say about the background
 BLOCKS = (BEHIND, BEHIND, BEHIND, PLACE, PLACE)  # in a world that says nothing of it
 HIDDEN = ("background", "outline", "ridge", "tint", "glance", "to_place")  # matrices for Muon
 Looks = dict[str, Tensor]

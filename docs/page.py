@@ -108,12 +108,18 @@ def named(png: bytes, ending: str) -> str:
     return f"{hashlib.sha256(png).hexdigest()[:16]}.{ending}"
 
 
+def alt_of(found: NotebookNode) -> str:
+    """What a picture among the outputs says in words."""
+    said = found.metadata.get("image/png", {}).get("alt") or found.data.get("text/plain", "")
+    return " ".join(said.split())
+
+
 def output(found: NotebookNode, keep: Keep) -> str:
     """One output of a cell: a picture with its alt text, a table, or text."""
     data = found.get("data", {})
     if "image/png" in data:
         shown = keep(base64.b64decode(data["image/png"]), "png")
-        return f"<figure>{picture(shown, data.get('text/plain', ''))}</figure>\n"
+        return f"<figure>{picture(shown, alt_of(found))}</figure>\n"
     if "text/html" in data:
         return f'<div class="output scroll" tabindex="0">{data["text/html"]}</div>\n'
     text = found.get("text") or data.get("text/plain", "")

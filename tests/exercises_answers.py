@@ -1055,6 +1055,7 @@ CASES["my.2"] = Case(
         ("itself", (OWN, three(doing=DOING | {"given": {"reaction": "die"}}))),
         ("itself", (OWN, three(doing=DOING | {"of": {"action": "attack"}}))),
         ("itself", (OWN, three(seeing=SEEING | {"given": {"fever": "yes"}}))),
+        ("twice", (OWN, three(doing=DOING | {"given": WALK}))),
         ("nothing", (OWN, three(seeing=SEEING | {"given": {"sky": "night", "action": "walk",
                                                             "fever": "yes"},
                                                  "of": {"reactor_ward": "weak"}}))),
@@ -1078,6 +1079,7 @@ CASES["my.4"] = Case(
     ],
     [
         ("idle", (OWN, CLAIM | {"cause": "reaction", "effect": "action"})),
+        ("same", (OWN, CLAIM | {"cause": "reaction"})),
         ("agree", (OWN, CLAIM | {"confounded": "no"})),
         ("apart", (story(**EVEN), CLAIM)),
     ],

@@ -10,7 +10,9 @@ import time
 from importlib.util import find_spec
 from statistics import median, quantiles
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Page, expect, sync_playwright
 
 import cimg
@@ -68,9 +70,21 @@ def chromium():
         program.close()
 
 
+SPOKEN = """import os
+os.environ["CIMG_PICTURES"] = "html"
+import torch
+from cimg import load, show
+from cimg.data import draw
+show.scenes(draw(load("duel").world, 1, 7)[0], ["a fight"])"""
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    with browser.jupyterlab(tmp_path_factory.mktemp("lab")) as address:
+    folder = tmp_path_factory.mktemp("lab")
+    spoken = new_notebook(cells=[new_code_cell(SPOKEN)])
+    spoken.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+    nbformat.write(spoken, folder / "spoken.ipynb")
+    with browser.jupyterlab(folder) as address:
         yield address
 
 
@@ -195,6 +209,17 @@ def test_notebook_00_from_its_stored_outputs_to_its_explorer(chromium, lab):
     says(page, "Had action been taunt")
     assert pictures(page)[0] == before[0] and pictures(page)[1:] != before[1:]
     assert_all_well(page)
+    page.close()
+
+
+def test_a_screen_reader_gets_the_words_of_a_picture(chromium, lab):
+    page = visit(chromium, lab.format("spoken.ipynb"))
+    page.locator(".jp-CodeCell").click()
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=WAIT)
+    page.keyboard.press("Control+Enter")
+    image = page.locator(".jp-OutputArea-output img")
+    expect(image).to_have_attribute("alt", re.compile(r"^1 scene: a fight\. actor (satyr|golem) type"))
+    assert image.evaluate("image => image.naturalWidth") > 300
     page.close()
 
 

@@ -208,7 +208,7 @@ def test_a_model_is_trained_kept_loaded_and_asked(imps, tmp_path):
     assert see(again, {"actor_character": "imp"}, 3).scenes.shape == (3, 36, 64)
     assert set(do(again, {"action": "walk"}, 3).values["action"].tolist()) == {2}
     fact = imps.describe({name: values[name] for name in imps.visible})
-    with pytest.raises(SceneError, match="can't explain this picture"):  # it has hardly learnt
+    with pytest.raises(SceneError, match="as this world's are drawn, so the model needs more"):
         imagine(again, scenes[0], {"action": "attack"})
     had = imagine(again, scenes[0], {"actor_character": "imp"}, 2, fact, unexplained=1.0)
     assert had.values["actor_character"].tolist() == [1, 1]

@@ -198,6 +198,20 @@ def test_nothing_raises_where_a_check_takes_longer():
         assert Check().look("07.2", value).state in ("unclear", "wrong")
 
 
+def test_options_are_recognised_with_and_without_underscores():
+    options = {"actor_craft": ("the craft_of it",), "sky": ()}
+    for said in ("actor_craft", "Actor craft", " actor_craft. ", "the craft of it"):
+        assert choice(said, options) == "actor_craft"
+    with pytest.raises(Unclear, match="expected one of 'actor_craft'"):
+        choice("actor", options)
+
+
+@pytest.mark.parametrize("found", [torch.ones(1) * 1j, np.array([1j]), [1 + 1j], 2j])
+def test_complex_numbers_are_refused(found):
+    with pytest.raises(Unclear, match="expected one number"):
+        numbers(found)
+
+
 def test_an_answer_that_claims_to_be_huge_is_not_made_so():
     huge = torch.zeros(1).expand(10**12)
     for read in (numbers, lambda x: fields(x, ["a", "b"]), lambda x: choice(x, ["a", "b"])):

@@ -31,6 +31,7 @@ ORDER = [
     {"counterfactual", "coupling", "bounds"},
     {"sprites"},
     {"scene", "background", "codes", "cast", "pixels"},
+    {"oracle"},
     {"data"},
     {"damage", "reading", "calibration"},
     {"vae", "mechanisms", "eyes", "conditional", "plain", "hidden"},
@@ -40,7 +41,8 @@ ORDER = [
     {"score", "scorecard"},
     {"decoders"},
     {"gan", "gan_networks", "gan_train", "gan_score"},
-    {"show", "picture", "plots", "graph_figure", "scene_figure", "rungs", "reliability_figure"},
+    {"show", "picture", "plots", "graph_figure", "scene_figure", "scene_words", "rungs"}
+    | {"reliability_figure"},
     {"explorer", "explorer_answer", "explorer_words", "explorer_page", "explorer_graph"},
     {"check", "answers", "exercises_drawing", "exercises_world", "exercises_doing"}
     | {"exercises_imagining", "exercises_pictures", "exercises_causes", "exercises_gan"}

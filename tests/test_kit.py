@@ -210,9 +210,9 @@ def test_slides_keep_every_picture_with_its_alt_text_and_need_no_other_file(less
     shown = deck(lesson, None)
     wanted = []
     for cell in lesson.cells:
-        found = [o.data for o in cell.get("outputs", ()) if "image/png" in o.get("data", {})]
+        found = [o for o in cell.get("outputs", ()) if "image/png" in o.get("data", {})]
         if found and "exercise" not in rules.tags(cell) and "check(" not in cell.source:
-            wanted.append(" ".join(found[-1]["text/plain"].split()))
+            wanted.append(page.alt_of(found[-1]))
     alts = page.alts(shown)
     assert wanted and [alt for alt in alts if alt in wanted] == wanted and all(alts)
     addresses = re.findall(r'(?:href|src)="([^"]*)"', shown)

@@ -68,6 +68,17 @@ def test_what_is_not_compared_is_told_in_one_file():
     assert listed == [path.stem[:2] for path in sources], f"tell why in {build.SANITIZE.name}"
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_the_words_of_scenes_say_who_does_what(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", ()):
+            said = output.get("metadata", {}).get("image/png", {}).get("alt", "")
+            if re.search(r"\b\d+ scenes?\b", said):
+                assert re.search(r"(actor|reactor) \w+ type|could be drawn|(?i:satyr|golem)", said), said
+            if "curves of" in said or "reliability" in said:
+                assert re.search(r"\d at \d", said), said
+
+
 def test_nbval_compares_all_else_and_leaves_out_no_cell():
     """What nbval doesn't compare of an output, besides the file's replacements; and no option of
     ours that would make it lax."""

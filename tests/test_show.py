@@ -5,8 +5,10 @@ import gc
 import hashlib
 import io
 import itertools
+import re
 import struct
 import sys
+from html.parser import HTMLParser
 
 import matplotlib
 import networkx as nx
@@ -19,9 +21,10 @@ from matplotlib import colors
 from matplotlib.figure import Figure
 from PIL import Image
 
-from cimg import graph_figure, show
+from cimg import graph_figure, plots, show
 from cimg.graph_figure import LINE, layout, text_width
-from cimg.scene import SceneError, render, sample_uniform, style_of, to_rgb
+from cimg.scene import SceneError, render, sample_uniform, stage_of, style_of, to_rgb
+from cimg.scene_words import MANY, scenes_in_words
 from cimg.world import World, WorldError
 
 DUEL = World.load("duel")
@@ -54,6 +57,23 @@ CONFOUNDED = World.from_dict(
 
 def some_scenes(n: int, seed: int = 0) -> torch.Tensor:
     return render(DUEL.sample(n, seed) | sample_uniform(style_of(DUEL), n, seed))
+
+
+class Tags(HTMLParser):
+    """The tags of a piece of HTML, with their attributes."""
+
+    def __init__(self):
+        super().__init__()
+        self.found: list[tuple[str, dict]] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    @classmethod
+    def of(cls, text: str) -> list[tuple[str, dict]]:
+        parser = cls()
+        parser.feed(text)
+        return parser.found
 
 
 def noise(*shape: int) -> torch.Tensor:
@@ -120,10 +140,21 @@ def test_a_notebook_gets_image_words_and_width(pictures):
     for name, picture in pictures.items():
         data, metadata = picture._repr_mimebundle_()
         assert base64.b64decode(data["image/png"]) == picture.png, name
-        assert data["text/plain"] == picture.alt == repr(picture)
+        assert data["text/plain"] == repr(picture) == (picture.plain or picture.alt)
+        assert name == "curves" or repr(picture) == picture.alt
         assert metadata == {"image/png": {"alt": picture.alt, "width": picture.width}}
         ratio = pixels_of(picture).shape[1] / picture.width
         assert ratio == pytest.approx(1.5 if name in ("graph", "cut", "rungs") else 2, abs=0.01)
+
+
+def test_as_html_a_picture_has_its_words_in_jupyterlab_too(pictures, monkeypatch):
+    monkeypatch.setenv("CIMG_PICTURES", "html")
+    picture = show.scenes(some_scenes(1), ['a "golem" < b'], digest=False)
+    data, metadata = picture._repr_mimebundle_()
+    assert set(data) == {"text/html", "text/plain"} and metadata == {}
+    [(tag, found)] = Tags.of(data["text/html"])
+    assert tag == "img" and found["alt"] == picture.alt and found["width"] == str(picture.width)
+    assert base64.b64decode(found["src"].removeprefix("data:image/png;base64,")) == picture.png
 
 
 def test_the_same_bytes_each_time_and_nothing_left_behind(pictures):
@@ -205,6 +236,7 @@ def test_series_differ_in_grey_and_in_pattern():
     assert len(set(zip(show.BARS, show.HATCHES, strict=True))) == len(show.BARS)
     assert len({str(dash) for dash in show.DASHES}) == len(show.LINES)
     assert min(255 - luminance(line) for line in show.LINES) > 90  # all dark enough on white
+    assert not {*show.BARS, *show.LINES} & {*show.COLOURS.values()}  # which are the rungs' own
     assert min(np.diff(sorted(map(luminance, show.COLOURS.values())))) > 25
 
 
@@ -352,10 +384,55 @@ def test_scenes_in_words_change_with_each_pixel():
     scenes = noise(2, 36, 64)
     alt = show.scenes(scenes, ["truth", "model"]).alt
     digest = hashlib.sha256(scenes.numpy().tobytes()).hexdigest()[:8]
-    assert alt == f"2 scenes: truth; model. Pixels {digest}."
+    far = "no scene that could be drawn; the nearest has \\d{4} pixels unlike it"
+    assert re.fullmatch(f"2 scenes: truth; model. 1: {far}. 2: {far}. Pixels {digest}.", alt)
     scenes[1, 35, 63] = (scenes[1, 35, 63] + 1) % 24
     assert show.scenes(scenes, ["truth", "model"]).alt != alt
-    assert show.scenes(scenes, digest=False).alt == "2 scenes."
+    picture = show.scenes(scenes, digest=False)
+    assert repr(picture) == "2 scenes." and picture.alt.startswith("2 scenes. 1: no scene")
+    assert show.scenes(scenes, says="Speckle.", digest=False).alt == "2 scenes. Speckle."
+    assert show.scenes(scenes[..., :32], digest=False).alt == "2 pictures."
+
+
+def values_said(text: str, n: int) -> list[set[str]]:
+    """Of each scene the pieces that are said of all, and of it."""
+    parts = re.split(r"(?:\. |^)(In all \d+|\d+): ", text)
+    said = dict(zip(parts[1::2], (set(re.split("[;,] ", x)) for x in parts[2::2]), strict=True))
+    return [said.get(f"In all {n}", set()) | said.get(str(i + 1), set()) for i in range(n)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), n=st.integers(1, MANY), name=st.sampled_from(["duel", "storm"]))
+def test_what_is_in_scenes_is_said_of_each(seed, n, name):
+    stage = stage_of(World.load(name))
+    codes = sample_uniform(stage.variables, n, seed)
+    text = scenes_in_words(stage.render(codes), stage)
+    said = values_said(text if n > 1 else f"1: {text}", n)
+    for i, found in enumerate(said):
+        whole = "; ".join(sorted(found))
+        for variable, values in stage.variables.items():
+            assert values[codes[variable][i]] in whole, (variable, i, text)
+        assert "nearest" not in whole
+
+
+def test_scenes_that_share_much_are_told_apart_by_the_rest():
+    style = {k: v.expand(2) for k, v in sample_uniform(style_of(DUEL), 1, 0).items()}
+    codes = {k: v.expand(2) for k, v in DUEL.sample(1, 0).items()} | style
+    codes["action"] = torch.tensor([0, 1])
+    words = scenes_in_words(render(codes))
+    assert words.startswith("In all 2: actor ") and words.endswith(
+        ". 1: action attack. 2: action taunt"
+    )
+    scenes = render(codes)[:1].repeat(2, 1, 1)
+    assert re.fullmatch("In all 2: [^:]*", scenes_in_words(scenes))
+    scenes[1, 0, 0] = (scenes[1, 0, 0] + 1) % 24
+    assert scenes_in_words(scenes).endswith(". 2: nearest to that, with 1 pixel unlike it")
+
+
+def test_of_many_scenes_details_are_only_named():
+    words = scenes_in_words(some_scenes(MANY + 1))
+    assert words.endswith("They differ in sun, hills, actor_distance, reactor_distance too")
+    assert words.count("sun") == words.count("hills") == 1
 
 
 def test_marks_are_counted_and_outlined():
@@ -395,6 +472,18 @@ def test_scenes_refuses(arguments, error, message):
 # Distributions and curves
 
 
+def test_bars_named_by_a_rung_have_its_colour_and_a_hatch_each(monkeypatch):
+    names = ["seeing", "Doing, exact", "the model", "seeing: day", "imagining (this scene)"]
+    looks = plots._looks(names)
+    see, do, imagine = show.COLOURS.values()
+    assert [colour for colour, _ in looks] == [see, do, show.BARS[0], see, imagine]
+    assert len(set(looks)) == len(looks) and plots._looks(["seeings"]) == plots._looks(["x"])
+    bars = show.distributions({name: [0.5, 0.5] for name in names}, ["a", "b"])
+    found = {tuple(p) for p in pixels_of(bars).reshape(-1, 3)}
+    for colour, _ in looks:
+        assert tuple(round(255 * c) for c in colors.to_rgb(colour)) in found
+
+
 def test_distributions_in_words():
     picture = show.distributions(
         {"exact": {"hurt": 0.6, "die": 0.4}, "model": torch.tensor([0.396, 0.604])},
@@ -430,8 +519,12 @@ def test_distributions_refuses(series, more, message):
 
 def test_curves_in_words():
     series = {"loss": [3.14159, 2.0], "test": torch.tensor([4.0, 2.5], requires_grad=True)}
-    assert show.curves(series, ylabel="nats").alt == "curves of nats over step: loss; test."
-    assert "loss 3.1 to 2; test 4 to 2.5" in show.curves(series, logy=True, digits=2).alt
+    picture = show.curves(series, ylabel="nats")
+    assert repr(picture) == "curves of nats over step: loss; test."
+    assert "loss 3.14 at 1 to 2 at 2; test 4 at 1 to 2.5 at 2" in picture.alt
+    assert "loss 3.1 to 2; test 4 to 2.5" in repr(show.curves(series, logy=True, digits=2))
+    bent = show.curves({"loss": [2, 1, 4, 3]}, [0, 10, 20, 30])
+    assert "loss 2 at 0 to 3 at 30, lowest 1 at 10, highest 4 at 20" in bent.alt
 
 
 @pytest.mark.parametrize(

@@ -221,7 +221,7 @@ for kind, q, middle in (
 ):
     for given in {}, middle:
         what, q = f"P({q.target} = {q.value} | {q.cause})", q._replace(given=given)
-        lines.append([kind, what, ", ".join(given.values()) or "–", *exact(q)])
+        lines.append([kind, what, ", ".join(f"{k} = {v}" for k, v in given.items()) or "–", *exact(q)])
 show.table(lines, ["junction", "what", "also given", "low", "high"])
 
 # %% [markdown]

@@ -81,7 +81,8 @@ def right_half(names):
 
 
 # %%
-show.scenes(right_half(HALF), title="What stood on the left?", zoom=6)
+words = "Torn through the middle: only the right half is there. In it a golem of type1 dies, by day"
+show.scenes(right_half(HALF), title="What stood on the left?", zoom=6, says=words)
 
 # %% [markdown]
 # A golem of type1 goes down. Was it attacked, or taunted, or did somebody only walk by?
@@ -312,7 +313,7 @@ show.table(table, ["P(this | …)", "nothing", "attack", "attack, idle"], digits
 # %%
 who = [{"reactor_character": "satyr", "reactor_type": t, **idle} for t in ("type1", "type2")]
 walk = [f"P(walk) = {probability(duel, 'action', one)[2]:.3f}" for one in who]
-show.scenes(torch.cat([right_half(one) for one in who]), walk, zoom=5)
+show.scenes(torch.cat(list(map(right_half, who))), walk, zoom=5, says="Satyrs, type1 and type2, idle")
 
 # %% [markdown]
 # On the left a satyr of type1: hardly any of them has a high defense. If this one stands unmoved, then probably

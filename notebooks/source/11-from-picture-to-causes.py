@@ -66,7 +66,8 @@ STYLE = {"sky": "dusk", "sun": "5", "hills": "valley", "actor_distance": "1", "r
 values = {k: torch.tensor([drawn[k].index(v)]) for k, v in (LABELS | STYLE).items()}
 scene = render(values)
 behind = put_stone(scene, torch.tensor([3]))
-show.scenes(behind, ["Who is it?"], zoom=6)
+words = "At dusk a satyr walks by, half behind a stone; on the right a golem of type3 stands idle"
+show.scenes(behind, ["Who is it?"], zoom=6, says=words)
 
 # %% [markdown]
 # ## From labels to causes
@@ -113,15 +114,14 @@ show.scenes(noisy, [f"{100 * share:.0f} % noise" for share in shares], columns=4
 # common.
 
 # %%
-share, miss, blurred = 0.95, 0.95 / 24, noisy[3:]
-who = ("actor_character", "actor_type", "action")
+share, miss, who = 0.95, 0.95 / 24, ("actor_character", "actor_type", "action")
 index = torch.unravel_index(torch.arange(18), [len(drawn[k]) for k in who])
 others = {k: v.expand(18) for k, v in values.items()}
 candidates = render(others | dict(zip(who, index, strict=True)))
-wrong = (candidates != blurred).flatten(1).sum(1)
+wrong = (candidates != noisy[3:]).flatten(1).sum(1)
 by_hand = (wrong * math.log(miss / (1 - share + miss))).softmax(0)  # what all share, cancels
 reader = ExactReader(duel, Damage(share))
-found = marginals(duel, posterior(duel, reader(blurred)))
+found = marginals(duel, posterior(duel, reader(noisy[3:])))
 print(f"by hand, with much given: the truth has probability {by_hand[2 * 3 + 2]:.3f}")
 print("exactly, nothing given:", {k: round(float(p[0, values[k]]), 3) for k, p in found.items()})
 
@@ -221,8 +221,8 @@ check("11.2", update)
 
 # %%
 attacks = {"no picture": probability(duel, "actor_attack"), "no stone": exact,
-           "stone, seen": hidden(duel, evidence, "actor_attack")[0],
-           "stone, made to walk": hidden(duel, evidence, "actor_attack", do={"action": "walk"})[0]}
+           "seen, with stone": hidden(duel, evidence, "actor_attack")[0],
+           "made to walk, with stone": hidden(duel, evidence, "actor_attack", do={"action": "walk"})[0]}
 show.distributions(attacks, ("low", "high"), "The actor's attack")
 
 # %% [markdown]

@@ -102,7 +102,7 @@ show.graph(storm, highlight=["sky", ("action", "sky"), ("sky", "reaction")])
 # %%
 witches = load_sheets()["witch"]
 captions = [f"{pose}, {kind}" for kind in witches for pose in POSES]
-show.scenes(torch.cat(list(witches.values())), captions, columns=6, zoom=4)
+show.scenes(torch.cat(list(witches.values())), captions, columns=6, zoom=4, says="All of them: the witch")
 
 # %% [markdown]
 # Nobody takes them for each other, nor for a satyr or a golem. (If two figures can't be told apart, no model can read the
@@ -173,7 +173,7 @@ def codes(names, n=1):
     return {k: torch.full((n,), on.variables[k].index(v)) for k, v in names.items()}
 scene = render(codes(SCENE | STYLE), on)[0]
 rows = storm.sample(5, seed=3) | codes(STYLE, 5)
-show.scenes(torch.cat([scene[None], render(rows, on)]), ["the scene", *["drawn from the world"] * 5], 3, 4)
+show.scenes(torch.cat([scene[None], render(rows, on)]), ["the scene", *["from the world"] * 5], 3, 4, stage=on)
 
 # %% [markdown]
 # **Assumptions**: graph and tables are right; noises are independent; for the third, Gumbel-max. **By hand**, on
@@ -351,7 +351,7 @@ show.table(rows, ["seed", "seconds, one core", "identical pictures", "labels nev
 # %%
 answer = imagine(model, scene, WALK, 4, seed=4)
 show.rungs(see(model, WALK, 4, seed=1).scenes, do(model, WALK, 4, seed=2).scenes,
-           answer.scenes, scene, "walk", "sky", digest=False)
+           answer.scenes, scene, "walk", "sky", digest=False, stage=on)
 
 # %% [markdown]
 # Seeing: who walks on when nobody makes them; fewer witches, and seldom with fever. Doing: everybody walks. Imagining: this witch,
@@ -363,7 +363,7 @@ wrong = (answer.scenes != true).flatten(1).sum(1)
 assert wrong.max() <= 25
 print("pixels off, of 2,304: ≈", *wrong.tolist())
 said = [f"{v['sky']}, {v['reaction']}" for v in (storm.describe(answer.values, i) for i in range(4))]
-show.scenes(torch.cat([answer.scenes, true]), [*said, *["the truth"] * 4], 4, 3, digest=False)
+show.scenes(torch.cat([answer.scenes, true]), [*said, *["the truth"] * 4], 4, 3, digest=False, stage=on)
 
 # %% [markdown]
 # Above the model's, below the renderer's.
