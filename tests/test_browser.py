@@ -218,7 +218,8 @@ def test_a_screen_reader_gets_the_words_of_a_picture(chromium, lab):
     expect(page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=WAIT)
     page.keyboard.press("Control+Enter")
     image = page.locator(".jp-OutputArea-output img")
-    expect(image).to_have_attribute("alt", re.compile(r"^1 scene: a fight\. actor (satyr|golem) type"))
+    said = re.compile(r"^1 scene: a fight\. .*(satyr|golem) type\d")
+    expect(image).to_have_attribute("alt", said)
     assert image.evaluate("image => image.naturalWidth") > 300
     page.close()
 
