@@ -94,6 +94,17 @@ def finish(figure: Figure, alt: str, colours: int = 64, plain: str = "") -> Pict
     return Picture(file.getvalue(), alt, round(rgb.shape[1] * 96 / figure.dpi), plain)
 
 
+def sentences(said: Sequence[str]) -> str:
+    """All that isn't empty, each with a full stop unless it has an end already."""
+    whole = [" ".join(text.split()) for text in said if text.strip()]
+    return " ".join(text if text[-1] in ".?!" else f"{text}." for text in whole)
+
+
+def titled(title: str, text: str) -> str:
+    """A text behind its title, if there is one; a question needs no colon."""
+    return f"{title}{'' if title[-1] in '.?!' else ':'} {text}" if title else text
+
+
 def sheet(width: float, height: float, top: int = 0, dpi: int = 192) -> tuple[Figure, Axes]:
     """An empty figure whose one axes counts in pixels, 96 to the inch, y from -top downwards."""
     width, height = 2 * round(width / 2), 2 * round(height / 2)

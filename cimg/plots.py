@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from cimg.picture import COLOURS, GREY, INK, Picture, finish, house_style, text_width
+from cimg.picture import COLOURS, GREY, INK, Picture, finish, house_style, text_width, titled
 
 # Series differ in lightness and pattern too: for greyscale print and for colour-blind eyes. The
 # colours of the rungs are kept for them.
@@ -101,7 +102,7 @@ def distributions(
     turn = {"rotation": 90 * (slot < upright), "ha": "center", "textcoords": "offset points"}
     group = max(slot * len(series) + 24, *(text_width(value) + 12 for value in values))
     figure, ax = _plot(group * len(values) + 80, title, xlabel, ylabel)
-    said, top = [], 0.0
+    said, top = [titled(title, f"bars, {ylabel}")], 0.0
     looks = _looks(series)
     for k, (name, given) in enumerate(series.items()):
         colour, hatch = looks[k]
@@ -111,16 +112,16 @@ def distributions(
         ax.bar(x, p, slot / group, label=name, fc=colour, hatch=hatch, ec=INK, lw=0.8)
         if name in errors:
             ax.errorbar(x, p, e, fmt="none", ecolor=GREY, elinewidth=2, capsize=4)
-        said.append(f"{name}: ")
+        told = []
         for value, at, z, half in zip(values, x, p, e, strict=True):
             ax.annotate(f"{z:.{digits}f}", (at, z + half), (0, 3), **turn)
-            said[-1] += f", {value} {z:.{digits}f}" + f" ± {half:.{digits}f}" * (name in errors)
+            told.append(f"{value} {z:.{digits}f}" + f" ± {half:.{digits}f}" * (name in errors))
+        said.append(f"{name}: {', '.join(told)}")
         top = max(top, *(p + e))
     ax.set_xticks(range(len(values)), values)
     ax.set_ylim(0, (1.3 if slot < upright else 1.12) * top or 1)
     _legend(ax, list(series))
-    said = [f"{title}: " * bool(title) + f"bars, {ylabel}", *said]
-    return finish(figure, ". ".join(said).replace(": , ", ": ") + ".")
+    return finish(figure, ". ".join(said) + ".")
 
 
 @house_style
@@ -136,10 +137,10 @@ def curves(
 ) -> Picture:
     """Up to five curves over x (by default 1, 2, ...): training, or growth on logarithmic axes.
 
-    The alternative text says where each curve starts, ends, and is lowest and highest. With
-    `digits`, so do other texts, the first and last values to so many significant digits; leave that
-    for numbers that every machine agrees on. Raises ValueError for a curve not as long as x, and
-    for what isn't a finite number (above 0 on a logarithmic axis)."""
+    The alternative text tells some points of each curve, its ends and extremes among them. With
+    `digits`, the text that machines compare has the first and the last value, to so many
+    significant digits; leave that for numbers that every machine agrees on. Raises ValueError for
+    a curve not as long as x, and for what isn't a finite number (above 0 on a logarithmic axis)."""
     if not 1 <= len(series) <= len(LINES):
         raise ValueError(f"expected 1 to {len(LINES)} curves, found {len(series)}")
     figure, ax = _plot(600, title, xlabel, ylabel)
@@ -158,21 +159,30 @@ def curves(
         marker = "osD^v"[k] if y.size <= 40 else None
         ax.plot(at, y, color=LINES[k], ls=DASHES[k], marker=marker, label=name, lw=2)
         said.append(f"{name} {_course(at, y, digits or 3)}")
-        plain.append(name if digits is None else f"{name} {y[0]:.{digits}g} to {y[-1]:.{digits}g}")
+        ends = " to ".join(_short(end, digits or 3) for end in (y[0], y[-1]))
+        plain.append(name if digits is None else f"{name} {ends}")
     ax.set(xscale="log" if logx else "linear", yscale="log" if logy else "linear")
     ax.grid(color="#e4e4e4")
     _legend(ax, list(series))
-    what = f"{title}: " * bool(title) + f"curves of {ylabel or 'values'} over {xlabel}"
+    what = titled(title, f"curves of {ylabel or 'values'} over {xlabel}")
     return finish(figure, f"{what}: {'; '.join(said)}.", plain=f"{what}: {'; '.join(plain)}.")
 
 
 def _course(x: np.ndarray, y: np.ndarray, digits: int) -> str:
-    """A curve in words: its ends, and its extremes where they are not at the ends."""
-    said = f"{y[0]:.{digits}g} at {x[0]:.{digits}g} to {y[-1]:.{digits}g} at {x[-1]:.{digits}g}"
-    for what, i in (("lowest", y.argmin()), ("highest", y.argmax())):
-        if y[i] not in (y[0], y[-1]):
-            said += f", {what} {y[i]:.{digits}g} at {x[i]:.{digits}g}"
-    return said
+    """A curve in words: its first two points, some on the way, its end and its extremes."""
+    n, low, high = len(y), int(y.argmin()), int(y.argmax())
+    told = sorted({0, min(1, n - 1), n // 4, n // 2, 3 * n // 4, n - 1, low, high})
+    names = {low: " (lowest)", high: " (highest)"} if low != high else {}
+    return ", ".join(f"{_short(y[i], digits)} at {x[i]:g}{names.get(i, '')}" for i in told)
+
+
+def _short(number: float, digits: int) -> str:
+    """A number to so many significant digits, written out: 7,240 and not 7.24e+03."""
+    if not number:
+        return "0"
+    decimals = digits - 1 - math.floor(math.log10(abs(number)))
+    text = f"{round(number, decimals):,.{max(decimals, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 @dataclass(frozen=True, repr=False)

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from cimg.calibration import Reliability
-from cimg.picture import GREY, INK, Picture, finish, house_style
+from cimg.picture import GREY, INK, Picture, finish, house_style, titled
 from cimg.plots import DASHES, LINES
 
 MARKERS = "osD^v"
@@ -44,11 +44,16 @@ def reliability_diagram(
         ax.errorbar(x, y, spread, fmt="none", ecolor=LINES[k], elinewidth=1, alpha=0.6)
         ax.plot(x, y, color=LINES[k], ls=DASHES[k], lw=1.8)
         ax.scatter(x, y, size, LINES[k], marker=MARKERS[k], label=name, ec=INK, lw=0.6, zorder=3)
-        bins = ", ".join(f"{b:.2f} at {a:.2f}" for a, b in zip(x, y, strict=True))
+        told = zip(x, y, n, strict=True)
+        bins = ", ".join(f"{b:.2f} at {a:.2f} ({int(count)})" for a, b, count in told)
         shown.append(f"{name}: {bins or 'too few answers'}")
     ax.set(xlim=(0, 1.03), ylim=(0, 1.03))
     ax.grid(color="#e4e4e4")
     ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1))
-    said = f"{title}: " * bool(title) + "reliability diagram, share right over confidence, for "
+    said = titled(title, "reliability diagram, share right over confidence, for ")
     said += ", ".join(series) + "; a diagonal shows honest doubt."
-    return finish(figure, f"{said} Share right at confidence, {'; '.join(shown)}.", plain=said)
+    return finish(
+        figure,
+        f"{said} Share right at confidence (of so many answers), {'; '.join(shown)}.",
+        plain=said,
+    )

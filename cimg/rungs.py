@@ -9,11 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
 from torch import Tensor
 
-from cimg.picture import COLOURS, GREY, Picture, arrow, box, finish, house_style, sheet
+from cimg.picture import COLOURS, GREY, Picture, arrow, box, finish, house_style, sentences, sheet
 from cimg.scene import HEIGHT, WIDTH, SceneError, Stage
-from cimg.scene_figure import digest_of, in_words, pixels_of, place, sentences
+from cimg.scene_figure import digest_of, pixels_of, place
+from cimg.scene_words import STYLE, scenes_in_words
 from cimg.sprites import POSES
 
+HEADLINE = "How would this image look,\nhad the action been {an}?"
+NOTE = "Three questions one may ask.\nOnly the third is about this very picture."
 CARD = 292  # pixels, width of a panel
 SMALL_GRAPHS = (
     "Small graphs: actor → action → {between}reaction ← reactor; for doing and imagining the arrow "
@@ -68,6 +71,8 @@ def rungs(
         between: what the action reaches the reaction through, if it does: such as "sky" in a world
             where the action turns the sky, and the reactor minds the sky alone.
 
+    The alternative text says what is in the scenes, without the style of those seen or done.
+
     Raises SceneError for what isn't one to four scenes, and for an action that there isn't."""
     if action not in POSES:
         raise SceneError(f"action: expected one of {', '.join(POSES)}, found {action!r}")
@@ -79,26 +84,41 @@ def rungs(
     }
     top, gap = 0 if scene is None else 180, 14
     figure, ax = sheet(3 * CARD + 4 * gap, top + 510 + 2 * gap, dpi=144)
-    said = [f"Three questions about one scene; the action asked about is {action}"]
-    panels: dict[str, Tensor] = {}
     if scene is not None:
         place(ax, pixels_of(scene, 1, (HEIGHT, WIDTH))[0], gap + 18, 2 * gap, 4)
-        title = f"How would this image look,\nhad the action been {words['an']}?"
-        _text(ax, 318, 76, title, 40, size=20, weight="bold")
-        note = "Three questions one may ask.\nOnly the third is about this very picture."
-        _text(ax, 318, 146, note, 22, size=12)
-        said += ["The scene asked about" + f": pixels {digest_of(scene)}" * digest]
-        panels |= {"The scene asked about": pixels_of(scene)}
+        _text(ax, 318, 76, HEADLINE.format(**words), 40, size=20, weight="bold")
+        _text(ax, 318, 146, NOTE, 22, size=12)
     for i, (key, answer) in enumerate(answers.items()):
         _panel(ax, key, gap + i * (CARD + gap), top + gap, answer, words)
-        heading, question, notation = (text.format(**words) for text in RUNGS[key][:3])
-        panels |= {} if answer is None else {heading: answer}
-        shown = "to come" if answer is None else f"{len(answer)} scene{'s' * (len(answer) > 1)}"
-        shown += f", pixels {digest_of(answer)}" if digest and answer is not None else ""
-        said += [f"{heading}: {' '.join(question.split())} {notation}: {shown}"]
-    said += [SMALL_GRAPHS.format(between=f"{between} → " if between else "")]
-    alt = sentences(said + [f"{name}: {in_words(x, stage)}" for name, x in panels.items()])
-    return finish(figure, alt, plain=alt if digest else sentences(said))
+    said = _in_words(words, scene, answers, stage)
+    alt = sentences([f"{text}: {shown}" if shown else text for text, shown in said])
+    plain = sentences([text for text, _ in said])
+    if digest:
+        there = {"the scene": scene, **answers}
+        listed = [f"{digest_of(x)} ({name})" for name, x in there.items() if x is not None]
+        plain = f"{alt} Pixels {', '.join(listed)}."
+    return finish(figure, alt, plain=plain)
+
+
+def _in_words(
+    words: Mapping, scene: Tensor | None, answers: Mapping, stage: Stage | None
+) -> list[tuple[str, str]]:
+    """All that the figure says, and with each text what is to be seen in the scenes beside it."""
+    said = [(f"Seeing, doing, imagining: three questions about {words['an']}", "")]
+    if scene is not None:
+        said += [(HEADLINE.format(**words), ""), (NOTE, "")]
+        said += [("The scene asked about", scenes_in_words(pixels_of(scene), stage=stage))]
+    for key, answer in answers.items():
+        heading, question, notation, caption = (text.format(**words) for text in RUNGS[key][:4])
+        said += [(f"{heading}: {question} {notation}", ""), (caption, "")]
+        if answer is None:
+            said += [("Its answer is still to come", "")]
+            continue
+        style = () if key == "imagine" else STYLE  # that of strangers is of no interest
+        shown = scenes_in_words(answer, stage=stage, without=style)
+        said += [(f"Its answer: {len(answer)} scene{'s' * (len(answer) > 1)}", shown)]
+    between = f"{words['between']} → " if words["between"] else ""
+    return said + [(SMALL_GRAPHS.format(between=between), "")]
 
 
 def _panel(ax: Axes, key: str, x: float, y: float, answer: Tensor | None, words: Mapping) -> None:

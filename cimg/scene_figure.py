@@ -13,7 +13,17 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from cimg.picture import INK, MARK, Picture, finish, house_style, sheet, text_width
+from cimg.picture import (
+    INK,
+    MARK,
+    Picture,
+    finish,
+    house_style,
+    sentences,
+    sheet,
+    text_width,
+    titled,
+)
 from cimg.scene import HEIGHT, WIDTH, SceneError, Stage, to_rgb
 from cimg.scene_words import scenes_in_words
 from cimg.sprites import TRANSPARENT
@@ -37,8 +47,9 @@ def scenes(
         scenes: uint8 [n, H, W] (or one, [H, W]) of palette indices; TRANSPARENT stays white.
         captions: one for each scene. columns: how many side by side, by default what fits.
         marks: bool [n, H, W], pixels to be outlined, such as those where model and truth differ.
-        digest: end the alternative text with a digest of the pixels. Leave it out where they come
-            from a network, whose last bits may differ from machine to machine.
+        digest: the text that machines compare has all of the alternative text, and a digest of the
+            pixels. Leave it out where they come from a network, whose last bits may differ from
+            machine to machine: then it has the captions alone.
         stage: what draws the scenes, such as `stage_of(world)`; by default the course's own. The
             alternative text says what is in them, as read on it by the exact oracle.
         says: what they show, in words, instead.
@@ -68,24 +79,17 @@ def scenes(
         for j, line in enumerate(texts[i] if texts else []):
             ax.text(x + w / 2, y + h + 13 + 20 * j, line, ha="center", va="center")
     what = "scene" if (height, width) == (HEIGHT, WIDTH) else "picture"
-    said = [f"{title}: " * bool(title) + f"{n} {what}{'s' * (n > 1)}"]
-    said[0] += f": {'; '.join(map(str, captions))}" if captions else ""
-    said += [f"{int(marks.sum())} pixels marked"] if marks is not None else []
-    shown = [in_words(pixels, stage) if says is None else says]
-    alt = sentences(said + shown + [f"Pixels {digest_of(pixels)}"] * digest)
-    return finish(figure, alt, plain=alt if digest else sentences(said))
-
-
-def in_words(pixels: Tensor, stage: Stage | None = None) -> str:
-    """What whole scenes show; of other pictures (a half, a sprite), nothing."""
-    if pixels.shape[1:] != (HEIGHT, WIDTH) or (pixels >= TRANSPARENT).any():
-        return ""
-    return scenes_in_words(pixels, stage)
-
-
-def sentences(said: Sequence[str]) -> str:
-    """All that isn't empty, each with a full stop unless it has an end already."""
-    return " ".join(text if text[-1] in ".?!" else f"{text}." for text in said if text)
+    count = titled(title, f"{n} {what}{'s' * (n > 1)}")
+    listed = f"{count}: {'; '.join(map(str, captions))}" if captions else count
+    marked = f"{int(marks.sum())} pixels marked" if marks is not None else ""
+    whole = what == "scene" and not (pixels >= TRANSPARENT).any()
+    if says is None and whole and n > 1:
+        alt = sentences([count, marked, scenes_in_words(pixels, captions, stage)])
+    else:
+        says = scenes_in_words(pixels, stage=stage) if says is None and whole else says or ""
+        alt = sentences([listed, marked, says])
+    plain = f"{alt} Pixels {digest_of(pixels)}." if digest else sentences([listed, marked])
+    return finish(figure, alt, plain=plain)
 
 
 def _kind(x: object) -> str:

@@ -2,54 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
 
+import torch
 from torch import Tensor
 
 from cimg import scene
-from cimg.oracle import read_back
-from cimg.scene import HEIGHT, ROLES, WIDTH, Stage
+from cimg.background import HORIZON, SKY
+from cimg.oracle import HALVES, read_back
+from cimg.scene import COLUMNS, DISTANCES, HEIGHT, ROLES, TOP, WIDTH, Stage
 
-MANY = 8  # of more scenes than these, details that differ are only named
-FAR = HEIGHT * WIDTH // 4  # pixels unlike the nearest scene's from which it tells nothing
-DETAILS = ("sun", "hills", "actor_distance", "reactor_distance")
+STYLE = ("sun", "hills", "actor_distance", "reactor_distance")
+LONG = 8  # of more scenes than these, hills and distances are left out
+UNTOLD = "can't be told"
+CLEAR, LAND = [0, 8, 9], slice(16, HORIZON)  # rows of sky, without a sun; rows of hills
+SUN = (slice(1, 8), 7)  # where a sun or moon is painted: rows, and how wide
+LAST = {"sun": len(COLUMNS) - 1} | {f"{role}_distance": len(DISTANCES) - 1 for role in ROLES}
+Facts = dict[str, str]
 
 
-def scenes_in_words(scenes: Tensor, stage: Stage | None = None) -> str:
-    """What all scenes share, said once; then of each scene what it doesn't share.
+def scenes_in_words(
+    scenes: Tensor,
+    captions: Sequence[str] | None = None,
+    stage: Stage | None = None,
+    without: Collection[str] = (),
+) -> str:
+    """What all scenes share, said once; what those share that stand side by side under the same
+    caption; and of each scene the rest. Of a scene that can't be drawn those parts are told of
+    which more than half is as the oracle reads it, and how many pixels are otherwise.
 
     Args:
-        scenes: ``uint8 [n, HEIGHT, WIDTH]``; of one that can't be drawn the nearest is told, if it
-            is near.
+        scenes: ``uint8 [n, HEIGHT, WIDTH]``.
+        captions: one for each scene.
         stage: what draws them, such as `stage_of(world)`; by default the course's own.
+        without: drawn variables that are left out; of many scenes, some of the style always are.
     """
-    codes, wrong = read_back(scenes, stage)
-    names = (stage or scene.stage()).variables
-    rows = [{n: names[n][code[i]] for n, code in codes.items()} for i in range(len(scenes))]
-    if len(rows) == 1:
-        return _one(rows[0], int(wrong))
-    same = [n for n in names if len({row[n] for row in rows}) == 1 and int(wrong.max()) <= FAR]
-    shared = {n: rows[0][n] for n in same}
-    brief = [n for n in DETAILS if n not in shared] if len(rows) > MANY else []
-    said = [f"In all {len(rows)}: {values_in_words(shared)}"] * bool(shared)
-    for i, row in enumerate(rows):
-        own = {n: v for n, v in row.items() if n not in shared and n not in brief}
-        said += [f"{i + 1}: {_one(own, int(wrong[i]))}"] * bool(own or wrong[i])
-    return ". ".join(said + [f"They differ in {', '.join(brief)} too"] * bool(brief))
+    left_out = {*without, *(STYLE[1:] if len(scenes) > LONG else ())}
+    facts, faults = read_facts(scenes, stage or scene.stage())
+    facts = [{name: said for name, said in of.items() if name not in left_out} for of in facts]
+    if len(facts) == 1:
+        return facts_in_words(facts[0]) + faults[0]
+    common = shared(facts)
+    said = [f"In all {len(facts)}: {facts_in_words(common)}"] * bool(common)
+    for _, run in groupby(range(len(facts)), lambda i: captions[i] if captions else i):
+        said += _run(list(run), captions, facts, faults, common)
+    return ". ".join(said)
 
 
-def _one(values: Mapping[str, str], wrong: int) -> str:
-    """One scene; `wrong` of its pixels are not those of a scene with these values."""
-    said = values_in_words(values)
-    if wrong > FAR:
-        return f"no scene that could be drawn; the nearest has {wrong} pixels unlike it"
-    unlike = f"{wrong} pixel{'s' * (wrong > 1)} unlike it"
-    return f"nearest to {said or 'that'}, with {unlike}" if wrong else said
+def _run(
+    run: list[int],
+    captions: Sequence[str] | None,
+    facts: Sequence[Facts],
+    faults: Sequence[str],
+    common: Facts,
+) -> list[str]:
+    """The sentences about scenes that stand side by side under one caption."""
+    caption = f" ({captions[run[0]]})" if captions else ""
+    known, said = common, []
+    if len(run) > 1:
+        known = shared([facts[i] for i in run])
+        new = facts_in_words({k: v for k, v in known.items() if k not in common})
+        said = [f"{run[0] + 1} to {run[-1] + 1}{caption}" + f": {new}" * bool(new)]
+        caption = ""
+    for i in run:
+        own = facts_in_words({k: v for k, v in facts[i].items() if k not in known}) + faults[i]
+        own = own.removeprefix("; ")
+        said += [f"{i + 1}{caption}" + f": {own}" * bool(own)] * bool(own or caption)
+    return said
 
 
-def values_in_words(values: Mapping[str, str]) -> str:
+def shared(facts: Sequence[Facts]) -> Facts:
+    """What is the same in all of them."""
+    return {k: v for k, v in facts[0].items() if all(of.get(k) == v for of in facts)}
+
+
+def read_facts(scenes: Tensor, stage: Stage) -> tuple[list[Facts], list[str]]:
+    """Of each scene what can be told, by the drawn variables' names; and what is otherwise."""
+    codes, _ = read_back(scenes, stage)
+    nearest = stage.render(codes)
+    sizes = [len(stage.variables[name]) for name in SKY]
+    backs = torch.from_numpy(stage.backgrounds).reshape(*sizes, HEIGHT, WIDTH)
+    facts, faults = [], []
+    for i, right in enumerate(nearest == scenes):
+        read = {name: values[codes[name][i]] for name, values in stage.variables.items()}
+        sky, sun, hills = (codes[name][i] for name in SKY)
+        read["sun"] = suns(scenes[i], backs[sky, :, hills])
+        read = {n: f"{v} of {LAST[n]}" if n in LAST and v.isdigit() else v for n, v in read.items()}
+        facts.append(tell(read, right, figure=nearest[i] != backs[sky, sun, hills]))
+        faults.append(otherwise(~right))
+    return facts, faults
+
+
+def tell(read: Facts, right: Tensor, figure: Tensor) -> Facts:
+    """What was read of those parts that are mostly ``right [H, W]``; ``figure [H, W]`` is where
+    the two characters are."""
+    untold = {}
+    for role, half in HALVES.items():
+        if not mostly(right[:, half][figure[:, half]]):
+            parts = (f"{role}_character", f"{role}_type", ROLES[role], f"{role}_distance")
+            untold |= dict.fromkeys(parts, "") | {role: UNTOLD}
+    if not mostly(right[LAND][~figure[LAND]]):
+        untold |= {"hills": UNTOLD}
+    if not mostly(right[CLEAR]):
+        untold |= {"sky": UNTOLD, "sun": UNTOLD}
+    return {name: said for name, said in (read | untold).items() if said}
+
+
+def mostly(right: Tensor) -> bool:
+    """Whether more than half of it is right; of nothing, nothing is told either."""
+    return bool(right.numel()) and float(right.float().mean()) > 0.5
+
+
+def suns(picture: Tensor, skies: Tensor) -> str:
+    """In which columns there is a sun or moon; `skies` has it in each, ``[columns, H, W]``."""
+    (rows, width), apart, there = SUN, WIDTH // len(skies), []
+    for column, sky in enumerate(skies):
+        box = rows, slice(apart * column, apart * column + width)
+        there += [str(column)] * mostly(picture[box] == sky[box])
+    if len(there) < 2:
+        return there[0] if there else "none"
+    return f"at {', '.join(there[:-1])} and {there[-1]} of {len(skies) - 1}"
+
+
+def otherwise(wrong: Tensor) -> str:
+    """How many pixels are not as the oracle reads the scene, and where they are."""
+    if not wrong.any():
+        return ""
+    left, right = (wrong[TOP:, half] for half in HALVES.values())
+    parts = {"in the sky": wrong[:TOP], "on the left": left, "on the right": right}
+    where = {place: int(of.sum()) for place, of in parts.items() if of.any()}
+    n = int(wrong.sum())
+    listed = ", ".join(f"{k} {place}" for place, k in where.items())
+    but = f"; but for {n} pixel{'s' * (n > 1)}"
+    return f"{but} {next(iter(where))}" if len(where) == 1 else f"{but}: {listed}"
+
+
+def facts_in_words(facts: Mapping[str, str]) -> str:
     """ "actor satyr type1, attack; reactor golem type2, die; sky dusk"; of any of the variables."""
-    said, left = [], dict(values)
+    said, left = [], dict(facts)
     for role, pose in ROLES.items():
         who = [left.pop(n) for n in (f"{role}_character", f"{role}_type") if n in left]
         does = [left.pop(pose)] if pose in left else []

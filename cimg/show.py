@@ -72,7 +72,7 @@ def graph(
     said += [f"In the picture: {', '.join(world.visible)}"] * bool(world.visible)
     said += [f"Hidden: {', '.join(world.hidden)}"] * bool(world.visible and world.hidden)
     arrows = [f"{n} → {', '.join(nodes.succ[n])}" for n in nodes if nodes.succ[n]]
-    said += [f"Arrows: {'; '.join(arrows) or 'none'}"]
+    said += [f"Arrows{', before any is cut' * bool(do)}: {'; '.join(arrows) or 'none'}"]
     said += [f"Given: {', '.join(f'{n} = {v}' for n, v in given.items())}"] * bool(given)
     for n, v in do.items():
         gone = ", ".join(f"{a} → {b}" for a, b in cut if b == n)

@@ -54,7 +54,8 @@ def test_figure():
     assert picture.png[:4] == b"\x89PNG" and len(picture.png) < 60_000
     assert "Two readers" in picture.alt and "one, two" in picture.alt
     right, sure = found.right[found.count >= 20][0], found.confidence[found.count >= 20][0]
-    assert f"; two: {right:.2f} at {sure:.2f}, " in picture.alt and "0." not in repr(picture)
+    n = int(found.count[found.count >= 20][0])
+    assert f"; two: {right:.2f} at {sure:.2f} ({n}), " in picture.alt and "0." not in repr(picture)
     with pytest.raises(ValueError, match="1 to 5 readers, found 0"):
         reliability_diagram({})
 

@@ -74,7 +74,7 @@ def test_the_words_of_scenes_say_who_does_what(path):
         for output in cell.get("outputs", ()):
             said = output.get("metadata", {}).get("image/png", {}).get("alt", "")
             if re.search(r"\b\d+ scenes?\b", said):
-                assert re.search("(?i)(satyr|golem|witch|slime)|could be drawn", said), said
+                assert re.search("(?i)(satyr|golem|witch|slime)|can't be told", said), said
             if "curves of" in said or "reliability" in said:
                 assert re.search(r"\d at \d", said), said
 

@@ -24,11 +24,16 @@ from PIL import Image
 from cimg import graph_figure, plots, show
 from cimg.graph_figure import LINE, layout, text_width
 from cimg.scene import SceneError, render, sample_uniform, stage_of, style_of, to_rgb
-from cimg.scene_words import MANY, scenes_in_words
+from cimg.scene_words import LONG, STYLE, scenes_in_words
 from cimg.world import World, WorldError
 
 DUEL = World.load("duel")
 REACTIONS = ("die", "hurt", "idle", "attack")
+FIGHT = {
+    "actor_character": "satyr", "actor_type": "type1", "action": "attack",
+    "reactor_character": "golem", "reactor_type": "type2", "reaction": "die",
+    "sky": "day", "sun": "1", "hills": "mesa", "actor_distance": "2", "reactor_distance": "0",
+}  # fmt: skip
 
 
 def coin(name: str, parents: tuple = (), in_image: bool = True) -> dict:
@@ -141,7 +146,7 @@ def test_a_notebook_gets_image_words_and_width(pictures):
         data, metadata = picture._repr_mimebundle_()
         assert base64.b64decode(data["image/png"]) == picture.png, name
         assert data["text/plain"] == repr(picture) == (picture.plain or picture.alt)
-        assert name == "curves" or repr(picture) == picture.alt
+        assert name in ("curves", "scenes", "rungs") or repr(picture) == picture.alt
         assert metadata == {"image/png": {"alt": picture.alt, "width": picture.width}}
         ratio = pixels_of(picture).shape[1] / picture.width
         assert ratio == pytest.approx(1.5 if name in ("graph", "cut", "rungs") else 2, abs=0.01)
@@ -380,59 +385,117 @@ def test_scenes_are_drawn_pixel_for_pixel():
         assert (drawn[inner] == to_rgb(scene).numpy()[inner]).all()
 
 
-def test_scenes_in_words_change_with_each_pixel():
-    scenes = noise(2, 36, 64)
-    alt = show.scenes(scenes, ["truth", "model"]).alt
+def test_what_machines_compare_changes_with_each_pixel():
+    scenes = some_scenes(2)
+    picture = show.scenes(scenes, ["truth", "model"])
     digest = hashlib.sha256(scenes.numpy().tobytes()).hexdigest()[:8]
-    far = "no scene that could be drawn; the nearest has \\d{4} pixels unlike it"
-    assert re.fullmatch(f"2 scenes: truth; model. 1: {far}. 2: {far}. Pixels {digest}.", alt)
+    assert repr(picture) == f"{picture.alt} Pixels {digest}." and "Pixels" not in picture.alt
     scenes[1, 35, 63] = (scenes[1, 35, 63] + 1) % 24
-    assert show.scenes(scenes, ["truth", "model"]).alt != alt
-    picture = show.scenes(scenes, digest=False)
-    assert repr(picture) == "2 scenes." and picture.alt.startswith("2 scenes. 1: no scene")
-    assert show.scenes(scenes, says="Speckle.", digest=False).alt == "2 scenes. Speckle."
-    assert show.scenes(scenes[..., :32], digest=False).alt == "2 pictures."
+    assert repr(show.scenes(scenes, ["truth", "model"])) != repr(picture)
 
 
-def values_said(text: str, n: int) -> list[set[str]]:
-    """Of each scene the pieces that are said of all, and of it."""
-    parts = re.split(r"(?:\. |^)(In all \d+|\d+): ", text)
-    said = dict(zip(parts[1::2], (set(re.split("[;,] ", x)) for x in parts[2::2]), strict=True))
-    return [said.get(f"In all {n}", set()) | said.get(str(i + 1), set()) for i in range(n)]
+def test_a_text_of_one_s_own_takes_the_place_of_what_is_read():
+    scenes = some_scenes(2)
+    picture = show.scenes(scenes, ["a", "b"], digest=False)
+    assert repr(picture) == "2 scenes: a; b." and "1 (a): " in picture.alt
+    assert show.scenes(scenes, says="Speckle!", digest=False, title="Why?").alt == (
+        "Why? 2 scenes. Speckle!"
+    )
+    assert show.scenes(scenes[..., :32], ["a", "b"], digest=False).alt == "2 pictures: a; b."
+    hole = scenes.clone()
+    hole[0, 0, 0] = 24
+    assert show.scenes(hole, digest=False).alt == "2 scenes."
 
 
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10**6), n=st.integers(1, MANY), name=st.sampled_from(["duel", "storm"]))
-def test_what_is_in_scenes_is_said_of_each(seed, n, name):
-    stage = stage_of(World.load(name))
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    captions=st.lists(st.sampled_from(["truth", "model"]), min_size=2, max_size=LONG),
+    name=st.sampled_from(["duel", "storm"]),
+)
+def test_what_is_in_scenes_is_said_of_each(seed, captions, name):
+    """Each scene can be rebuilt from what is said of all, of its run, and of it alone."""
+    stage, n = stage_of(World.load(name)), len(captions)
     codes = sample_uniform(stage.variables, n, seed)
-    text = scenes_in_words(stage.render(codes), stage)
-    said = values_said(text if n > 1 else f"1: {text}", n)
+    for variable in list(codes)[seed % 5 :: 2]:  # some are the same in all
+        codes[variable] = codes[variable][:1].expand(n)
+    text = scenes_in_words(stage.render(codes), captions, stage)
+    said: list[str] = [""] * n
+    for sentence in text.split(". "):
+        head, _, what = sentence.partition(": ")
+        first, _, last = re.sub(r" \(.*", "", head).partition(" to ")
+        everyone = (
+            range(n) if head.startswith("In all") else range(int(first) - 1, int(last or first))
+        )
+        for i in everyone:
+            said[i] += f"; {what}"
+            assert f"({captions[i]})" in head or what
     for i, found in enumerate(said):
-        whole = "; ".join(sorted(found))
         for variable, values in stage.variables.items():
-            assert values[codes[variable][i]] in whole, (variable, i, text)
-        assert "nearest" not in whole
+            value = values[codes[variable][i]]
+            tail = f"{variable} {value} of" if value.isdigit() else value
+            assert tail in found, (variable, i, text)
+        assert "but for" not in found
 
 
 def test_scenes_that_share_much_are_told_apart_by_the_rest():
-    style = {k: v.expand(2) for k, v in sample_uniform(style_of(DUEL), 1, 0).items()}
-    codes = {k: v.expand(2) for k, v in DUEL.sample(1, 0).items()} | style
+    codes = {k: v.expand(2) for k, v in DUEL.sample(1, 0).items()}
+    codes |= {k: v.expand(2) for k, v in sample_uniform(style_of(DUEL), 1, 0).items()}
     codes["action"] = torch.tensor([0, 1])
-    words = scenes_in_words(render(codes))
-    assert words.startswith("In all 2: actor ") and words.endswith(
-        ". 1: action attack. 2: action taunt"
+    scenes = render(codes)
+    assert re.fullmatch(
+        r"In all 2: [^:]*\. 1: action attack\. 2: action taunt", scenes_in_words(scenes)
     )
-    scenes = render(codes)[:1].repeat(2, 1, 1)
-    assert re.fullmatch("In all 2: [^:]*", scenes_in_words(scenes))
-    scenes[1, 0, 0] = (scenes[1, 0, 0] + 1) % 24
-    assert scenes_in_words(scenes).endswith(". 2: nearest to that, with 1 pixel unlike it")
+    twice = scenes[:1].repeat(2, 1, 1)
+    assert re.fullmatch("In all 2: [^:]*", scenes_in_words(twice))
+    twice[1, 0, 0] = (twice[1, 0, 0] + 1) % 24
+    assert scenes_in_words(twice).endswith(". 2: but for 1 pixel in the sky")
+    twice[1, 35, :40] = 0
+    assert scenes_in_words(twice).endswith(
+        "2: but for 41 pixels: 1 in the sky, 32 on the left, 8 on the right"
+    )
+    assert scenes_in_words(twice[1:]).endswith(
+        "; but for 41 pixels: 1 in the sky, 32 on the left, 8 on the right"
+    )
 
 
-def test_of_many_scenes_details_are_only_named():
-    words = scenes_in_words(some_scenes(MANY + 1))
-    assert words.endswith("They differ in sun, hills, actor_distance, reactor_distance too")
-    assert words.count("sun") == words.count("hills") == 1
+def test_what_a_spoilt_scene_doesn_t_show_isn_t_told():
+    stage = stage_of(DUEL)
+    codes = {k: torch.tensor([stage.variables[k].index(v)]) for k, v in FIGHT.items()}
+    scene = render(codes)
+    whole = scenes_in_words(scene)
+    assert whole == (
+        "actor satyr type1, attack; reactor golem type2, die; sky day; sun 1 of 7; "
+        "actor_distance 2 of 3; reactor_distance 0 of 3; hills mesa"
+    )
+    no_sun = scene.clone()
+    no_sun[0, 1:8, 8:15] = scene[0, 0, 0]
+    assert "; sun none; " in scenes_in_words(no_sun)
+    two = scene.clone()
+    two[0, 1:8, 48:55] = scene[0, 1:8, 8:15]
+    assert "; sun at 1 and 6 of 7; " in scenes_in_words(two)
+    stone = scene.clone()
+    stone[0, 10:, :32] = 0
+    words = scenes_in_words(stone)
+    assert words.startswith("reactor golem type2, die; sky day;") and "actor can't be told" in words
+    assert (
+        words.endswith(" on the left")
+        and "satyr" not in words
+        and "actor_distance" not in (words.replace("reactor_distance", ""))
+    )
+    speckle = scenes_in_words(noise(1, 36, 64))
+    for part in ("actor", "reactor", "sky", "sun", "hills"):
+        assert f"{part} can't be told" in speckle
+    assert re.search(
+        r"but for \d{4} pixels: \d+ in the sky, \d+ on the left, \d+ on the right", speckle
+    )
+
+
+def test_of_many_scenes_part_of_the_style_is_left_out():
+    words = scenes_in_words(some_scenes(LONG + 1))
+    assert "sun" in words and "hills" not in words and "distance" not in words
+    assert "hills" in scenes_in_words(some_scenes(LONG))
+    assert "sky" not in scenes_in_words(some_scenes(2), without=["sky"])
 
 
 def test_marks_are_counted_and_outlined():
@@ -521,10 +584,16 @@ def test_curves_in_words():
     series = {"loss": [3.14159, 2.0], "test": torch.tensor([4.0, 2.5], requires_grad=True)}
     picture = show.curves(series, ylabel="nats")
     assert repr(picture) == "curves of nats over step: loss; test."
-    assert "loss 3.14 at 1 to 2 at 2; test 4 at 1 to 2.5 at 2" in picture.alt
+    highest = "loss 3.14 at 1 (highest), 2 at 2 (lowest); test 4 at 1 (highest), 2.5 at 2 (lowest)"
+    assert highest in picture.alt
     assert "loss 3.1 to 2; test 4 to 2.5" in repr(show.curves(series, logy=True, digits=2))
-    bent = show.curves({"loss": [2, 1, 4, 3]}, [0, 10, 20, 30])
-    assert "loss 2 at 0 to 3 at 30, lowest 1 at 10, highest 4 at 20" in bent.alt
+    long = {"loss": [7242.4, 1234.5, 0.0, *range(30, 60)]}
+    told = show.curves(long, range(0, 330, 10), title="Why?").alt
+    assert told.endswith(
+        "loss 7,240 at 0 (highest), 1,230 at 10, 0 at 20 (lowest), 35 at 80, 43 at 160, 51 at 240, "
+        "59 at 320."
+    )
+    assert told.startswith("Why? curves of")
 
 
 @pytest.mark.parametrize(
@@ -548,15 +617,23 @@ def test_curves_refuses(series, more, message):
 
 def test_rungs_in_words():
     scenes = some_scenes(3)
-    alt = show.rungs(seeing=scenes, scene=scenes[0]).alt
-    digest = hashlib.sha256(scenes.numpy().tobytes()).hexdigest()[:8]
-    assert f"P(reaction | action = attack): 3 scenes, pixels {digest}." in alt
-    assert "P(reaction | do(action = attack)): to come." in alt
-    assert "P(reaction_attack | this picture): to come." in alt
+    picture = show.rungs(seeing=scenes, scene=scenes[0])
+    alt = picture.alt
+    one, all_of = (hashlib.sha256(x.numpy().tobytes()).hexdigest()[:8] for x in (scenes[0], scenes))
+    assert repr(picture) == f"{alt} Pixels {one} (the scene), {all_of} (see)."
+    assert f"The scene asked about: {scenes_in_words(scenes[:1])}. Seeing: We see an attack" in alt
+    assert f"Its answer: 3 scenes: {scenes_in_words(scenes, without=STYLE)}. Doing: " in alt
+    for question in ("P(reaction | do(action = attack))", "P(reaction_attack | this picture)"):
+        assert re.search(re.escape(question) + r"\. [^.]*\. Its answer is still to come\.", alt)
+    assert "Only the third is about this very picture." in alt
+    assert "this very picture" not in show.rungs(seeing=scenes).alt
+    whole = scenes_in_words(scenes, stage=stage_of(DUEL))
+    assert f"Its answer: 3 scenes: {whole}." in show.rungs(imagining=scenes).alt
     assert "action → reaction ← reactor" in alt
     assert "action → sky → reaction ← reactor" in show.rungs(between="sky").alt
     assert "had the action been a taunt" in show.rungs(action="taunt").alt
-    assert "pixels" not in show.rungs(seeing=scenes, digest=False).alt
+    plain = repr(show.rungs(seeing=scenes, digest=False))
+    assert "Its answer: 3 scenes. Doing: " in plain and "Pixels" not in plain
 
 
 def test_rungs_refuses():

@@ -98,7 +98,7 @@ show.scenes(swatches, captions, columns=6, zoom=16, title="The palette")
 # %%
 sheets = load_sheets()
 satyr, golem = sheets["satyr"]["type2"], sheets["golem"]["type1"]
-show.scenes(torch.cat([satyr, golem]), [*POSES, *POSES], 6, 5, says="A satyr six times, and a golem")
+show.scenes(torch.cat([satyr, golem]), [*POSES, *POSES], 6, 5, says="Six times a satyr of type2, with shield and spear; six times a mossy golem")
 
 # %% [markdown]
 # Everyone faces right. White is not a colour here but a hole: number 24, `TRANSPARENT`, says that nothing is drawn.
@@ -350,7 +350,7 @@ def stand(rows, x):  # on the bottom row, from column x on
 
 tall, flat = [row for row in slime for _ in range(2)], [slime[0], *slime[5:]]
 poses = torch.stack(list(map(stand, [slime, tall, slime, flat, slime, slime], [11, 6, 8, 6, 1, 6])))
-show.scenes(poses, POSES, 6, 5, says="The slime in six poses")
+show.scenes(poses, POSES, 6, 5, says="Your creature, six times")
 
 # %% [markdown]
 # It lunges, it draws itself up, it melts. A slime needs little acting. Now the proper way in: a PNG file, as any pixel

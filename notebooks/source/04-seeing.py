@@ -313,7 +313,7 @@ show.table(table, ["P(this | …)", "nothing", "attack", "attack, idle"], digits
 # %%
 who = [{"reactor_character": "satyr", "reactor_type": t, **idle} for t in ("type1", "type2")]
 walk = [f"P(walk) = {probability(duel, 'action', one)[2]:.3f}" for one in who]
-show.scenes(torch.cat(list(map(right_half, who))), walk, zoom=5, says="Satyrs, type1 and type2, idle")
+show.scenes(torch.cat(list(map(right_half, who))), walk, zoom=5, says="Right halves; idle: a satyr of type1; of type2")
 
 # %% [markdown]
 # On the left a satyr of type1: hardly any of them has a high defense. If this one stands unmoved, then probably

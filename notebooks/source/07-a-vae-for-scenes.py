@@ -86,7 +86,7 @@ def photos(rgb, alt, rows=()):  # pictures in any colours, four in a row
     return finish(figure, alt, colours=128)
 average = in_rgb(many).mean(0)
 photos(torch.cat([in_rgb(many[:2]), average[None], in_rgb(many.mode(0).values[None])]),
-       "Two scenes; the mean of 2,000: fog; the most frequent colour of each pixel: sharp")
+       "Two scenes; the mean of 2,000: fog; the most frequent colour of each pixel: sharp.")
 
 # %% [markdown]
 # Two scenes; the mean of 2,000: fog; the most frequent colour of each pixel: sharp, though there is no
@@ -236,8 +236,8 @@ for kind, x in drawn.items():
     assert right > 90 if kind == "categorical" else 60 < right < 82
     print(f"{kind}: ≈ {right:.1f} % of the pixels right; 3 seeds: {three_seeds('pixels', kind)} %")
 shown = [in_rgb(test[:4]), *(colours[kind](x[:4]) for kind, x in drawn.items())]
-photos(torch.cat([*shown, in_rgb(snapped("Gaussian", drawn["Gaussian"][:4]))]), "Rows: the truth; categorical, sharp; "
-       "Bernoulli and Gaussian, blurred; Gaussian, snapped", ["true", *trained, "Gaussian, snapped"])
+photos(torch.cat([*shown, in_rgb(snapped("Gaussian", drawn["Gaussian"][:4]))]), "Five rows of four scenes: true; "
+       "categorical, sharp; Bernoulli, fog; Gaussian, fog; Gaussian, snapped.", ["true", *trained, "Gaussian, snapped"])
 
 # %% [markdown]
 # (± is half of the mean's 95 % interval over training seeds, by Student's t.) The

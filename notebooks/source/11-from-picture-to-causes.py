@@ -66,7 +66,7 @@ STYLE = {"sky": "dusk", "sun": "5", "hills": "valley", "actor_distance": "1", "r
 values = {k: torch.tensor([drawn[k].index(v)]) for k, v in (LABELS | STYLE).items()}
 scene = render(values)
 behind = put_stone(scene, torch.tensor([3]))
-words = "At dusk a satyr walks by, half behind a stone; on the right a golem of type3 stands idle"
+words = "At dusk, on the left a tall stone, nobody to be seen; on the right a golem of type3, idle"
 show.scenes(behind, ["Who is it?"], zoom=6, says=words)
 
 # %% [markdown]

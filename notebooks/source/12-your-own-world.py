@@ -102,7 +102,7 @@ show.graph(storm, highlight=["sky", ("action", "sky"), ("sky", "reaction")])
 # %%
 witches = load_sheets()["witch"]
 captions = [f"{pose}, {kind}" for kind in witches for pose in POSES]
-show.scenes(torch.cat(list(witches.values())), captions, columns=6, zoom=4, says="All of them: the witch")
+show.scenes(torch.cat([*witches.values()]), captions, 6, 4, says="Green face, broom; red cap, flask; blue hat, wand")
 
 # %% [markdown]
 # Nobody takes them for each other, nor for a satyr or a golem. (If two figures can't be told apart, no model can read the
