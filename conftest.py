@@ -11,4 +11,5 @@ if str(OFFLINE) not in os.environ.get("PYTHONPATH", ""):  # then it wasn't start
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
     inherited = filter(None, [os.environ.get("PYTHONPATH")])
     os.environ["PYTHONPATH"] = os.pathsep.join([str(OFFLINE), *inherited])
+os.environ["CIMG_PICTURES"] = ""  # pictures as they are stored, whatever form a reader has set
 os.environ.setdefault("TQDM_DISABLE", "1")  # progress bars would differ from run to run

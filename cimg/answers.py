@@ -113,9 +113,10 @@ def numbers(answer: Any, shape: Sequence[int | None] = (), what: str = "one numb
     try:
         if isinstance(found, bool | np.bool_ | Mapping | set) or size(found) > MOST:
             raise TypeError
-        if np.iscomplexobj(found) or (isinstance(found, Tensor) and found.is_complex()):
+        tensor = isinstance(found, Tensor)
+        if found.is_complex() if tensor else np.iscomplexobj(found):
             raise TypeError
-        if isinstance(found, Tensor):
+        if tensor:
             found = found.detach().cpu().double().numpy()
         array = np.asarray(found, dtype=np.float64)
     except Exception:  # noqa: BLE001  (a learner's own object may break in any way)
@@ -141,7 +142,7 @@ def number(answer: Any, least: float = -np.inf, most: float = np.inf, what: str 
     return found
 
 
-def plain(form: Any) -> str:
+def normal(form: Any) -> str:
     """A form of an answer, by which it is recognised: in small letters, without underscores."""
     return str(form).strip().lower().replace("_", " ")
 
@@ -153,11 +154,11 @@ def choice(answer: Any, options: Mapping[str, Iterable] | Sequence[str]) -> str:
     others |= options if isinstance(options, Mapping) else {}
     if size(found) == 1 and len(found.shape) < 2:
         found = found.item()
-    forms = {plain(form): name for name, more in others.items() for form in (name, *more)}
+    forms = {normal(form): name for name, more in others.items() for form in (name, *more)}
     if isinstance(found, float) and found.is_integer():
         found = int(found)
     if isinstance(found, str | int | bool):
-        text = plain(found).rstrip(".!")
+        text = normal(found).rstrip(".!")
         letter = re.match(r"\(?([a-e])(?:[).:,\s].*)?$", text, re.DOTALL)
         for form in (text, letter and letter[1]):
             if form in forms:

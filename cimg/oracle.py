@@ -1,7 +1,8 @@
 """The exact oracle: the renderer is ours, so that what a scene says can be read back from it.
 
-Of all scenes that could be drawn it finds the one with most pixels alike, which is the likeliest
-where each pixel is spoilt on its own, with one probability below a half.
+It looks for the scene with most pixels alike, part by part: the likeliest one where each pixel is
+spoilt on its own, by the same small chance. Of a true scene, and of all that aren't badly spoilt,
+that is the nearest of all that can be drawn.
 """
 
 from dataclasses import dataclass

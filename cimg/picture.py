@@ -49,8 +49,9 @@ house_style = matplotlib.style.context(["default", HOUSE])  # whatever style the
 @dataclass(frozen=True, repr=False)
 class Picture:
     """A finished figure: PNG bytes, the alternative text, the width in pixels at which it is to be
-    shown (the PNG has more pixels, for sharp screens), and as much of the text as is the same on
-    every machine, which no trained number is: all of it by default.
+    shown (the PNG has more pixels, for sharp screens), and the text by which two machines' figures
+    are compared: without trained numbers, with a digest of drawn pixels; by default the alternative
+    text.
 
     JupyterLab gives no picture its alternative text. Where the environment variable CIMG_PICTURES
     is "html" the figure is a piece of HTML, which has it in JupyterLab too."""
@@ -58,10 +59,10 @@ class Picture:
     png: bytes
     alt: str
     width: int
-    plain: str = ""
+    compared: str = ""
 
     def __repr__(self) -> str:
-        return self.plain or self.alt
+        return self.compared or self.alt
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         png, said = b64encode(self.png).decode(), {"text/plain": repr(self)}
@@ -76,7 +77,7 @@ class Picture:
         return Path(path)
 
 
-def finish(figure: Figure, alt: str, colours: int = 64, plain: str = "") -> Picture:
+def finish(figure: Figure, alt: str, colours: int = 64, compared: str = "") -> Picture:
     """Render as a small PNG: the most frequent colours (all flat ones) stay exactly what they are,
     and the shades along the edges of letters and lines become the nearest of them."""
     figure.canvas.draw()
@@ -91,17 +92,18 @@ def finish(figure: Figure, alt: str, colours: int = 64, plain: str = "") -> Pict
     image.putpalette(kept.flatten().tolist())
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
-    return Picture(file.getvalue(), alt, round(rgb.shape[1] * 96 / figure.dpi), plain)
+    return Picture(file.getvalue(), alt, round(rgb.shape[1] * 96 / figure.dpi), compared)
 
 
 def sentences(said: Sequence[str]) -> str:
     """All that isn't empty, each with a full stop unless it has an end already."""
     whole = [" ".join(text.split()) for text in said if text.strip()]
-    return " ".join(text if text[-1] in ".?!" else f"{text}." for text in whole)
+    return " ".join(text if text[-1] in ".?!…" else f"{text}." for text in whole)
 
 
 def titled(title: str, text: str) -> str:
     """A text behind its title, if there is one; a question needs no colon."""
+    title = title.strip()
     return f"{title}{'' if title[-1] in '.?!' else ':'} {text}" if title else text
 
 

@@ -14,19 +14,24 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from cimg.picture import COLOURS, GREY, INK, Picture, finish, house_style, text_width, titled
+from cimg.picture import (
+    COLOURS,
+    GREY,
+    INK,
+    Picture,
+    finish,
+    house_style,
+    sentences,
+    text_width,
+    titled,
+)
 
 # Series differ in lightness and pattern too: for greyscale print and for colour-blind eyes. The
 # colours of the rungs are kept for them.
 BARS = ("#009E73", "#E69F00", INK, "#F0E442", "#FFFFFF")
-HATCHES = ("", "//", "", "..", "xx")
+HATCHES = ("", "//", "..", "xx", "\\\\")
 RUNGS = {"see": ("seeing", "seen"), "do": ("doing", "done", "made"), "imagine": ("imagining",)}
-RUNG_HATCHES = {
-    "see": ("", "..", "xx", "--", "oo"),
-    "do": ("//", "xx", "..", "", "--"),
-    "imagine": ("\\\\", "oo", "", "..", "xx"),
-}
-LINES = ("#009E73", INK, "#E69F00", "#767676", "#7a4b00")
+LINES = ("#009E73", INK, "#E69F00", "#7a4b00", "#8f8f00")
 DASHES = ("-", "--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))
 
 
@@ -68,11 +73,11 @@ def _numbers(name: str, given: Mapping | Sequence | Tensor, values: Sequence[str
 
 def _looks(names: Iterable[str]) -> list[tuple[str, str]]:
     """Colour and hatch of each series of bars."""
-    first = [re.split(r"\W", name)[0].lower() for name in names]
+    first = [re.split(r"[^\w-]", name)[0].lower() for name in names]
     kinds = [next((kind for kind, of in RUNGS.items() if word in of), "") for word in first]
-    hatches = {kind: iter(of) for kind, of in RUNG_HATCHES.items()}
-    others = zip(BARS, HATCHES, strict=True)
-    return [(COLOURS[kind], next(hatches[kind])) if kind else next(others) for kind in kinds]
+    others = iter(BARS)
+    colours = [COLOURS[kind] if kind else next(others) for kind in kinds]
+    return list(zip(colours, HATCHES, strict=False))
 
 
 @house_style
@@ -121,7 +126,7 @@ def distributions(
     ax.set_xticks(range(len(values)), values)
     ax.set_ylim(0, (1.3 if slot < upright else 1.12) * top or 1)
     _legend(ax, list(series))
-    return finish(figure, ". ".join(said) + ".")
+    return finish(figure, sentences(said))
 
 
 @house_style
@@ -165,7 +170,7 @@ def curves(
     ax.grid(color="#e4e4e4")
     _legend(ax, list(series))
     what = titled(title, f"curves of {ylabel or 'values'} over {xlabel}")
-    return finish(figure, f"{what}: {'; '.join(said)}.", plain=f"{what}: {'; '.join(plain)}.")
+    return finish(figure, f"{what}: {'; '.join(said)}.", compared=f"{what}: {'; '.join(plain)}.")
 
 
 def _course(x: np.ndarray, y: np.ndarray, digits: int) -> str:
@@ -173,13 +178,13 @@ def _course(x: np.ndarray, y: np.ndarray, digits: int) -> str:
     n, low, high = len(y), int(y.argmin()), int(y.argmax())
     told = sorted({0, min(1, n - 1), n // 4, n // 2, 3 * n // 4, n - 1, low, high})
     names = {low: " (lowest)", high: " (highest)"} if low != high else {}
-    return ", ".join(f"{_short(y[i], digits)} at {x[i]:g}{names.get(i, '')}" for i in told)
+    return ", ".join(f"{_short(y[i], digits)} at {_short(x[i], 7)}{names.get(i, '')}" for i in told)
 
 
 def _short(number: float, digits: int) -> str:
     """A number to so many significant digits, written out: 7,240 and not 7.24e+03."""
-    if not number:
-        return "0"
+    if not 1e-4 <= abs(number) < 1e9:
+        return f"{number:.{digits}g}"
     decimals = digits - 1 - math.floor(math.log10(abs(number)))
     text = f"{round(number, decimals):,.{max(decimals, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

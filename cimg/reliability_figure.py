@@ -55,5 +55,5 @@ def reliability_diagram(
     return finish(
         figure,
         f"{said} Share right at confidence (of so many answers), {'; '.join(shown)}.",
-        plain=said,
+        compared=said,
     )

@@ -92,12 +92,12 @@ def rungs(
         _panel(ax, key, gap + i * (CARD + gap), top + gap, answer, words)
     said = _in_words(words, scene, answers, stage)
     alt = sentences([f"{text}: {shown}" if shown else text for text, shown in said])
-    plain = sentences([text for text, _ in said])
+    compared = sentences([text for text, _ in said])
     if digest:
         there = {"the scene": scene, **answers}
         listed = [f"{digest_of(x)} ({name})" for name, x in there.items() if x is not None]
-        plain = f"{alt} Pixels {', '.join(listed)}."
-    return finish(figure, alt, plain=plain)
+        compared = f"{alt} Pixels {', '.join(listed)}."
+    return finish(figure, alt, compared=compared)
 
 
 def _in_words(

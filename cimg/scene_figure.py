@@ -51,7 +51,8 @@ def scenes(
             pixels. Leave it out where they come from a network, whose last bits may differ from
             machine to machine: then it has the captions alone.
         stage: what draws the scenes, such as `stage_of(world)`; by default the course's own. The
-            alternative text says what is in them, as read on it by the exact oracle.
+            alternative text says what is in them, as read on it by the exact oracle; of more than
+            eight, hills and distances are left out.
         says: what they show, in words, instead.
 
     Raises SceneError for what isn't a scene, ValueError for captions or marks that don't fit."""
@@ -78,18 +79,21 @@ def scenes(
             _outline(ax, marks.reshape(pixels.shape)[i].numpy(), x, y, zoom)
         for j, line in enumerate(texts[i] if texts else []):
             ax.text(x + w / 2, y + h + 13 + 20 * j, line, ha="center", va="center")
-    what = "scene" if (height, width) == (HEIGHT, WIDTH) else "picture"
+    alt, compared = _in_words(pixels, captions, marks, title, stage, says)
+    pinned = f" Pixels {digest_of(pixels)}."
+    return finish(figure, alt, compared=alt + pinned if digest else compared)
+
+
+def _in_words(pixels, captions, marks, title, stage, says) -> tuple[str, str]:
+    """The alternative text of scenes; and what of it doesn't depend on their pixels."""
+    n, what = len(pixels), "scene" if pixels.shape[1:] == (HEIGHT, WIDTH) else "picture"
     count = titled(title, f"{n} {what}{'s' * (n > 1)}")
     listed = f"{count}: {'; '.join(map(str, captions))}" if captions else count
-    marked = f"{int(marks.sum())} pixels marked" if marks is not None else ""
-    whole = what == "scene" and not (pixels >= TRANSPARENT).any()
-    if says is None and whole and n > 1:
-        alt = sentences([count, marked, scenes_in_words(pixels, captions, stage)])
-    else:
-        says = scenes_in_words(pixels, stage=stage) if says is None and whole else says or ""
-        alt = sentences([listed, marked, says])
-    plain = f"{alt} Pixels {digest_of(pixels)}." if digest else sentences([listed, marked])
-    return finish(figure, alt, plain=plain)
+    k = 0 if marks is None else int(marks.sum())
+    marked = f"{k} pixel{'s' * (k != 1)} marked" if marks is not None else ""
+    read = says is None and scenes_in_words(pixels, captions, stage)
+    head = count if read and n > 1 else listed  # the words name each scene's caption themselves
+    return sentences([head, marked, read or says or ""]), sentences([listed])
 
 
 def _kind(x: object) -> str:

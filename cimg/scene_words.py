@@ -12,12 +12,12 @@ from cimg import scene
 from cimg.background import HORIZON, SKY
 from cimg.oracle import HALVES, read_back
 from cimg.scene import COLUMNS, DISTANCES, HEIGHT, ROLES, TOP, WIDTH, Stage
+from cimg.sprites import TRANSPARENT
 
 STYLE = ("sun", "hills", "actor_distance", "reactor_distance")
 LONG = 8  # of more scenes than these, hills and distances are left out
 UNTOLD = "can't be told"
 CLEAR, LAND = [0, 8, 9], slice(16, HORIZON)  # rows of sky, without a sun; rows of hills
-SUN = (slice(1, 8), 7)  # where a sun or moon is painted: rows, and how wide
 LAST = {"sun": len(COLUMNS) - 1} | {f"{role}_distance": len(DISTANCES) - 1 for role in ROLES}
 Facts = dict[str, str]
 
@@ -30,14 +30,17 @@ def scenes_in_words(
 ) -> str:
     """What all scenes share, said once; what those share that stand side by side under the same
     caption; and of each scene the rest. Of a scene that can't be drawn those parts are told of
-    which more than half is as the oracle reads it, and how many pixels are otherwise.
+    which more than half is as the oracle reads it, and how many pixels are otherwise. Of pictures
+    that are no whole scenes (a half, a sprite, holes in it) nothing is told.
 
     Args:
-        scenes: ``uint8 [n, HEIGHT, WIDTH]``.
+        scenes: ``uint8 [n, H, W]``.
         captions: one for each scene.
         stage: what draws them, such as `stage_of(world)`; by default the course's own.
         without: drawn variables that are left out; of many scenes, some of the style always are.
     """
+    if scenes.shape[1:] != (HEIGHT, WIDTH) or (scenes >= TRANSPARENT).any():
+        return ""
     left_out = {*without, *(STYLE[1:] if len(scenes) > LONG else ())}
     facts, faults = read_facts(scenes, stage or scene.stage())
     facts = [{name: said for name, said in of.items() if name not in left_out} for of in facts]
@@ -58,7 +61,7 @@ def _run(
     common: Facts,
 ) -> list[str]:
     """The sentences about scenes that stand side by side under one caption."""
-    caption = f" ({captions[run[0]]})" if captions else ""
+    caption = f" ({captions[run[0]]})" if captions and str(captions[run[0]]).strip() else ""
     known, said = common, []
     if len(run) > 1:
         known = shared([facts[i] for i in run])
@@ -84,13 +87,14 @@ def read_facts(scenes: Tensor, stage: Stage) -> tuple[list[Facts], list[str]]:
     sizes = [len(stage.variables[name]) for name in SKY]
     backs = torch.from_numpy(stage.backgrounds).reshape(*sizes, HEIGHT, WIDTH)
     facts, faults = [], []
-    for i, right in enumerate(nearest == scenes):
+    for i, picture in enumerate(scenes):
         read = {name: values[codes[name][i]] for name, values in stage.variables.items()}
         sky, sun, hills = (codes[name][i] for name in SKY)
-        read["sun"] = suns(scenes[i], backs[sky, :, hills])
+        read["sun"], told = suns(picture, backs[sky, :, hills])
         read = {n: f"{v} of {LAST[n]}" if n in LAST and v.isdigit() else v for n, v in read.items()}
-        facts.append(tell(read, right, figure=nearest[i] != backs[sky, sun, hills]))
-        faults.append(otherwise(~right))
+        figure = nearest[i] != backs[sky, sun, hills]
+        facts.append(tell(read, nearest[i] == picture, figure))
+        faults.append(otherwise(told.where(~figure, nearest[i]) != picture))
     return facts, faults
 
 
@@ -114,15 +118,20 @@ def mostly(right: Tensor) -> bool:
     return bool(right.numel()) and float(right.float().mean()) > 0.5
 
 
-def suns(picture: Tensor, skies: Tensor) -> str:
-    """In which columns there is a sun or moon; `skies` has it in each, ``[columns, H, W]``."""
-    (rows, width), apart, there = SUN, WIDTH // len(skies), []
+def suns(picture: Tensor, skies: Tensor) -> tuple[str, Tensor]:
+    """In which columns there is a sun or moon, and the background with these; ``skies [columns, H,
+    W]`` has it in each. "none" is told of an empty sky only: what is there may be no sun."""
+    empty, there = skies.mode(0).values, []
+    told, bare = empty.clone(), True
     for column, sky in enumerate(skies):
-        box = rows, slice(apart * column, apart * column + width)
-        there += [str(column)] * mostly(picture[box] == sky[box])
+        disc = sky != empty
+        bare &= mostly((picture == empty)[disc])
+        if mostly((picture == sky)[disc]):
+            there.append(str(column))
+            told[disc] = sky[disc]
     if len(there) < 2:
-        return there[0] if there else "none"
-    return f"at {', '.join(there[:-1])} and {there[-1]} of {len(skies) - 1}"
+        return (there[0] if there else "none" if bare else UNTOLD), told
+    return f"at {', '.join(there[:-1])} and {there[-1]} of {len(skies) - 1}", told
 
 
 def otherwise(wrong: Tensor) -> str:

@@ -90,9 +90,11 @@ def package_digest(root: Path = ROOT) -> str:
 
 
 def kernel_environment() -> dict[str, str]:
-    """Offline, and without progress bars: what they write differs from run to run."""
+    """Offline; without progress bars, which write something else in each run; pictures as PNG,
+    whatever form the author has set for a screen reader."""
     paths = [str(OFFLINE), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TQDM_DISABLE": "1"}
+    ours = {"PYTHONPATH": os.pathsep.join(paths), "TQDM_DISABLE": "1", "CIMG_PICTURES": ""}
+    return os.environ | ours
 
 
 def execute(notebook: NotebookNode, folder: Path, name: str, timeout: int = 600) -> None:

@@ -221,11 +221,11 @@ def pictures(notebook: NotebookNode) -> list[str]:
     """Every picture says in words what it shows, and text after it says what to see in it."""
     found = []
     for i, cell in enumerate(notebook.cells):
-        shown = [o.data for o in cell.get("outputs", ()) if "image/png" in o.get("data", {})]
-        for data in shown:
-            alt = data.get("text/plain", "").strip()
+        shown = [o for o in cell.get("outputs", ()) if "image/png" in o.get("data", {})]
+        for output in shown:
+            alt = output.get("metadata", {}).get("image/png", {}).get("alt", "").strip()
             if len(alt) < 15 or alt.startswith("<"):
-                found.append(f"cell {cell.id}: a picture without alt text (text/plain): {alt!r}")
+                found.append(f"cell {cell.id}: a picture without alt text (metadata): {alt!r}")
         after = notebook.cells[i + 1] if i + 1 < len(notebook.cells) else None
         if shown and (after is None or after.cell_type != "markdown"):
             found.append(f"cell {cell.id}: no text after the picture that says what to see in it")

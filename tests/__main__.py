@@ -45,6 +45,7 @@ def environment() -> dict[str, str]:
         "PYTHONPATH": os.pathsep.join(paths),
         "OMP_NUM_THREADS": "1",
         "TQDM_DISABLE": "1",
+        "CIMG_PICTURES": "",  # as stored, whatever form a reader has set
     }
 
 

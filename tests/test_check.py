@@ -212,6 +212,15 @@ def test_complex_numbers_are_refused(found):
         numbers(found)
 
 
+@pytest.mark.parametrize(
+    "found",
+    [torch.tensor(0.5, requires_grad=True), torch.tensor([0.5], dtype=torch.bfloat16),
+     torch.nn.Parameter(torch.tensor(0.5)), np.float32(0.5), "0.5"],
+)  # fmt: skip
+def test_a_number_may_come_in_any_clothes(found):
+    assert numbers(found).item() == 0.5
+
+
 def test_an_answer_that_claims_to_be_huge_is_not_made_so():
     huge = torch.zeros(1).expand(10**12)
     for read in (numbers, lambda x: fields(x, ["a", "b"]), lambda x: choice(x, ["a", "b"])):

@@ -23,7 +23,16 @@ from PIL import Image
 
 from cimg import graph_figure, plots, show
 from cimg.graph_figure import LINE, layout, text_width
-from cimg.scene import SceneError, render, sample_uniform, stage_of, style_of, to_rgb
+from cimg.picture import GREY
+from cimg.scene import (
+    SceneError,
+    palette,
+    render,
+    sample_uniform,
+    stage_of,
+    style_of,
+    to_rgb,
+)
 from cimg.scene_words import LONG, STYLE, scenes_in_words
 from cimg.world import World, WorldError
 
@@ -145,7 +154,7 @@ def test_a_notebook_gets_image_words_and_width(pictures):
     for name, picture in pictures.items():
         data, metadata = picture._repr_mimebundle_()
         assert base64.b64decode(data["image/png"]) == picture.png, name
-        assert data["text/plain"] == repr(picture) == (picture.plain or picture.alt)
+        assert data["text/plain"] == repr(picture) == (picture.compared or picture.alt)
         assert name in ("curves", "scenes", "rungs") or repr(picture) == picture.alt
         assert metadata == {"image/png": {"alt": picture.alt, "width": picture.width}}
         ratio = pixels_of(picture).shape[1] / picture.width
@@ -242,6 +251,7 @@ def test_series_differ_in_grey_and_in_pattern():
     assert len({str(dash) for dash in show.DASHES}) == len(show.LINES)
     assert min(255 - luminance(line) for line in show.LINES) > 90  # all dark enough on white
     assert not {*show.BARS, *show.LINES} & {*show.COLOURS.values()}  # which are the rungs' own
+    assert GREY not in show.LINES and len(set(show.HATCHES)) == len(show.HATCHES)
     assert min(np.diff(sorted(map(luminance, show.COLOURS.values())))) > 25
 
 
@@ -405,6 +415,11 @@ def test_a_text_of_one_s_own_takes_the_place_of_what_is_read():
     hole = scenes.clone()
     hole[0, 0, 0] = 24
     assert show.scenes(hole, digest=False).alt == "2 scenes."
+    assert "Its answer: 2 scenes. Doing" in show.rungs(seeing=hole, scene=hole[0]).alt
+    marks = torch.zeros(2, 36, 64, dtype=torch.bool)  # where a model errs, say: a trained number
+    marked = show.scenes(scenes, ["a", ""], marks=marks, digest=False)
+    assert repr(marked) == "2 scenes: a;." and "0 pixels marked. " in marked.alt
+    assert " 2: " in marked.alt and "()" not in marked.alt
 
 
 @settings(max_examples=40, deadline=None)
@@ -468,12 +483,24 @@ def test_what_a_spoilt_scene_doesn_t_show_isn_t_told():
         "actor satyr type1, attack; reactor golem type2, die; sky day; sun 1 of 7; "
         "actor_distance 2 of 3; reactor_distance 0 of 3; hills mesa"
     )
-    no_sun = scene.clone()
-    no_sun[0, 1:8, 8:15] = scene[0, 0, 0]
-    assert "; sun none; " in scenes_in_words(no_sun)
+    for sky in ("day", "night"):
+        codes["sky"] = torch.tensor([stage.variables["sky"].index(sky)])
+        no_sun = render(codes)
+        stars = stage.backgrounds.reshape(4, 8, 4, 36, 64)[codes["sky"], 7, codes["hills"]]
+        no_sun[0, :10, 8:16] = torch.from_numpy(stars)[:10, 8:16]
+        words = scenes_in_words(no_sun)
+        assert f"; sky {sky}; sun none; " in words and "but for" not in words
+        red = no_sun.clone()
+        red[0, 1:8, 8:15] = palette().names.index("red")
+        assert f"; sky {sky}; sun can't be told; " in scenes_in_words(red)
+        some = no_sun.clone()
+        some[0, 3, 49:51] = palette().names.index("white")
+        assert "; sun none; " in scenes_in_words(some)
     two = scene.clone()
     two[0, 1:8, 48:55] = scene[0, 1:8, 8:15]
-    assert "; sun at 1 and 6 of 7; " in scenes_in_words(two)
+    assert "; sun at 1 and 6 of 7; " in scenes_in_words(two) and "but for" not in scenes_in_words(
+        two
+    )
     stone = scene.clone()
     stone[0, 10:, :32] = 0
     words = scenes_in_words(stone)
@@ -491,6 +518,25 @@ def test_what_a_spoilt_scene_doesn_t_show_isn_t_told():
     )
 
 
+def test_parts_are_told_of_which_more_than_half_is_there():
+    """Hills are judged where nobody stands, figures where they are."""
+    stage = stage_of(DUEL)
+    scene = render({k: torch.tensor([stage.variables[k].index(v)]) for k, v in FIGHT.items()})
+    bare = torch.from_numpy(stage.backgrounds).reshape(4, 8, 4, 36, 64)[1, 1, 2]
+    figure = scene[0] != bare
+    place, other = torch.arange(36 * 64).reshape(36, 64), (scene + 1) % 24
+    for share, told in ((4, True), (6, False)):  # tenths that are spoilt
+        spoilt = figure & (place % 10 < share)
+        spoilt[:, 32:] = False
+        words = scenes_in_words(other.where(spoilt, scene))
+        assert ("actor satyr type1, attack" in words) == told, words
+        assert "reactor golem type2, die" in words and "hills mesa" in words
+        land = ~figure & (place % 10 < share)
+        land[:16] = False
+        words = scenes_in_words(other.where(land, scene))
+        assert ("hills mesa" in words) == told and "actor satyr type1, attack" in words
+
+
 def test_of_many_scenes_part_of_the_style_is_left_out():
     words = scenes_in_words(some_scenes(LONG + 1))
     assert "sun" in words and "hills" not in words and "distance" not in words
@@ -506,7 +552,7 @@ def test_marks_are_counted_and_outlined():
     marks[0, 10, 20] = True
     picture = show.scenes(scenes, marks=marks, zoom=4)
     rows, columns = (pixels_of(picture) == yellow).all(-1).nonzero()
-    assert "1 pixels marked" in picture.alt
+    assert "1 pixel marked" in picture.alt
     top, left = 28 + 10 * 8, 28 + 20 * 8
     assert top - 3 <= rows.min() <= top + 3 and top + 5 <= rows.max() <= top + 11
     assert left - 3 <= columns.min() <= left + 3 and left + 5 <= columns.max() <= left + 11
@@ -540,7 +586,9 @@ def test_bars_named_by_a_rung_have_its_colour_and_a_hatch_each(monkeypatch):
     looks = plots._looks(names)
     see, do, imagine = show.COLOURS.values()
     assert [colour for colour, _ in looks] == [see, do, show.BARS[0], see, imagine]
-    assert len(set(looks)) == len(looks) and plots._looks(["seeings"]) == plots._looks(["x"])
+    assert [hatch for _, hatch in looks] == list(show.HATCHES)
+    for name in ("seeings", "made-up data", ""):
+        assert plots._looks([name]) == plots._looks(["x"])
     bars = show.distributions({name: [0.5, 0.5] for name in names}, ["a", "b"])
     found = {tuple(p) for p in pixels_of(bars).reshape(-1, 3)}
     for colour, _ in looks:
@@ -594,6 +642,9 @@ def test_curves_in_words():
         "59 at 320."
     )
     assert told.startswith("Why? curves of")
+    tiny = show.curves({"loss": [1e-9, 5e-324]}, [1_234_567, 2e12], logy=True, title=" ").alt
+    assert tiny.startswith("curves of")
+    assert "loss 1e-09 at 1,234,567 (highest), 4.94e-324 at 2e+12 (lowest)" in tiny
 
 
 @pytest.mark.parametrize(

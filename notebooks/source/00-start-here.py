@@ -10,7 +10,7 @@
 # need: Python, and that you once trained a small network; no causal inference
 # built: nothing yet. You will have asked the question that the whole course answers
 # key_ideas:
-#   - "**Three rungs.** Seeing asks what goes along with what; doing asks what follows from what we change; imagining asks how *this* would have gone otherwise. No rung answers the question of the one above."
+#   - "**Three rungs.** Seeing asks what goes along with what; doing asks what follows from what we change; imagining asks how *this* would have gone otherwise. No rung alone answers the question of the one above."
 #   - "**Abduct, act, predict.** To imagine, first find out all that was behind this picture, then change one thing, then let everything that follows from it follow."
 #   - "**There is a right answer here.** We own the renderer and the tables, so that every picture and every probability can be held against the true one."
 # mistakes:

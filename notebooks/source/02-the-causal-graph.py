@@ -19,7 +19,7 @@
 #   - "**Holding everything fixed, to be safe.** Given a collider, two causes that have nothing to do with each other become dependent."
 #   - "**An arrow from what came first.** Time order says which arrows can't be, never which must be."
 #   - "**An arrow for every correlation.** A common cause correlates, and so does selection."
-#   - "**The test passed, so the graph is right.** A graph with all possible arrows passes every test: it claims nothing."
+#   - "**The test passed, so the graph is right.** A graph with all possible arrows passes every such test: it claims no independence."
 # quiz:
 #   - ask: Which is the stronger claim about the world?
 #     options: ["an arrow from X to Y", "no arrow from X to Y"]
@@ -321,7 +321,7 @@ show.table(lines, [*HEAD, "apart, exactly", "promise"])
 #
 # Three things such a test can't do:
 #
-# - **Prove the graph.** A graph with all 66 arrows promises nothing, so nothing can refute it.
+# - **Prove the graph.** A graph with all 66 arrows promises no independence, so no count can refute it.
 # - **Test what wasn't recorded.** In pictures the abilities are hidden, and the third line can't be
 #   counted. A hidden common cause may look just like an arrow.
 # - **Tell every arrow's direction.** Watch.
@@ -346,7 +346,8 @@ show.table(lines, ["story", "P(die | action = attack)", "P(die | do(action = att
 #
 # **From time order.** "The reactor's type was there before the action; so reactor_type → action." **From
 # correlation.** "B and C are clear correlations; so actor_strength → actor_attack and reactor_defense →
-# action." If such an arrow does anything, *setting* the cause moves the effect. Ask the world.
+# action." If such an arrow does anything, *setting* the cause will, as a rule, move the effect. Ask the
+# world.
 
 # %%
 arrows = A, B, C, Q("action", "attack", "reactor_type", types)

@@ -28,10 +28,10 @@
 #     hints:
 #       a: "The attack is an effect of that ability. Do effects tell about causes?"
 #       b: "The action is a cause of the reaction: that belief moves along the arrow."
-#   - ask: "`pyro.condition(program, data=seen)` is run forward, unweighted. What is the distribution of what is upstream of the seen sites?"
+#   - ask: "`pyro.condition(program, data=seen)` is run forward, unweighted. What is the distribution of what is upstream of all seen sites?"
 #     options: [the prior, the posterior, uniform]
 #     answer: a
-#     why: "The sites upstream are drawn from their tables as if nothing had been seen; only their weights would tell."
+#     why: "The sites upstream of all are drawn from their tables as if nothing had been seen; only their weights would tell."
 #     hints:
 #       b: "For that, something would have to look at the seen sites. Does a program that runs forward look back?"
 #       c: "They are drawn from their tables, as ever. Which distribution is that?"
@@ -172,8 +172,8 @@ assert distance(naive, prior) < 0.01 and abs(distance(naive, exact) - 0.39) < 0.
 #
 # ## The remedy: weights
 #
-# The run isn't lost. In each row, ask the tables: how probable was what we saw, given the rest of this row? That
-# is the row's **importance weight**. A row in which the golem was attacked makes its death likely and counts for
+# The run isn't lost. In each row, ask the tables: how probable was each thing we saw, given its parents here?
+# The product is the row's **importance weight**. A row in which the golem was attacked makes its death likely and counts for
 # much; a row with a walk counts for next to nothing.
 
 # %%
@@ -302,7 +302,7 @@ show.table(table, ["P(this | …)", "nothing", "attack", "attack, idle"], digits
 # %% [markdown]
 # - **Up**, against the arrows: whoever attacks is probably good at it; the satyrs' share grows a little too.
 # - **Down**, along the arrow: the reactor is likelier to die.
-# - **Across**: an attack alone says *nothing* about the reactor; the path is blocked at the reaction, where two
+# - **Across**: an attack alone says *nothing* about who reacts; the path is blocked at the reaction, where two
 #   arrows meet. Once the reaction is seen, the belief about the reactor's defense moves.
 # - And the actor's rows don't move a second time: the action, once seen, blocks that path.
 #

@@ -41,14 +41,14 @@
 #     why: No back-door set holds a descendant of the cause; among the cheered scenes attacks and taunts are no longer comparable.
 #     hints:
 #       a: "Recorded isn't enough. What are the crowd's causes?"
-#       c: "The sky closes the back door. What does holding the crowd open?"
+#       c: "The sky gives the time away. What does holding the crowd open?"
 # ---
 
 # %% [markdown]
 # ## The insurer's rule
 #
-# In the **arena**, 20,000 duels were photographed. An insurer wants to forbid whatever brings more **harm** (the
-# reactor dies or is hurt): attacks, or taunts? So it counts.
+# In the **arena**, 20,000 duels were photographed. To cut **harm** (the reactor dies or is hurt), an
+# insurer would turn attacks into taunts, or taunts into attacks. So it counts.
 
 # %%
 import pyro
@@ -70,7 +70,7 @@ assert table[1][2] > 2 * table[0][2]
 show.table(table, ["action", "photographs", "harmed", "± s.e."])
 
 # %% [markdown]
-# Taunted reactors come to harm more than twice as often, and chance is out of the question. Forbid taunts?
+# Taunted reactors come to harm more than twice as often, and chance is out of the question. Taunts into attacks?
 # **Would you sign?** Look at some of the photographs first, and not at the fighters:
 
 # %%
@@ -81,7 +81,7 @@ show.scenes(render({**some, **style}), ["attack"] * 6 + ["taunt"] * 6, columns=6
 
 # %% [markdown]
 # Above, dusk and night; below, dawn and day. These are the last six of each, but it is mostly so in all of them. Keep
-# that in mind. First we need to say what "forbid" asks for.
+# that in mind. First we need to say what is asked for.
 #
 # ## Doing, by hand
 #
@@ -250,7 +250,7 @@ assert 0.9 < covered < 0.99
 
 # %% [markdown]
 # From the same photographs: by nothing, the difference has the wrong sign and is dozens of standard errors off; by
-# the sky, it is right within its error. If one of the two has to go, it's the *attacks*.
+# the sky, it is right within its error. If one is to become the other, it's the *attacks*.
 #
 # The lower lines ask whether that error is honest: the arena photographed 200 times over. The answers spread as
 # much as stated, and 95 % intervals hold the exact effect about 95 times in 100.
@@ -288,8 +288,8 @@ for lies in (0, 0.01, 0.05, 0.2):
     assert (mean > 0) == (lies < 0.03) and (mean > 0.05) == (lies == 0)
 
 # %% [markdown]
-# One lie in a hundred takes half the effect away; five in a hundred turn the sign. A **proxy** removes part of the
-# confounding, and how big a part isn't in the data.
+# One lie in a hundred takes half the effect away; five in a hundred turn the sign. A **proxy** removes, as a rule, part
+# of the confounding, and how big a part isn't in the data.
 #
 # ## And if nobody had recorded the sky?
 #

@@ -12,7 +12,7 @@
 # built: a twin network, a race, and the exact answer to the opening question for one scene, with bounds
 # key_ideas:
 #   - "A table says how often; a structural model, value = f(parents, noise), also says what *this one* would have done."
-#   - "Many structural models share the same tables. They agree on all seeing and doing, and may disagree on imagining. More data won't settle it."
+#   - "Structural models with independent noises that share graph and tables agree on all seeing and doing, and may disagree on imagining. Data won't settle it."
 #   - "So a counterfactual comes with its coupling named, and with the bounds that hold whatever the coupling."
 #   - "Abduction (what was seen tells about the hidden and the noise), action (cut), prediction (same noise). What doesn't descend from the action stays as it was."
 #   - "Same noise and no change: the fact comes back, always."

@@ -11,7 +11,7 @@
 # need: notebooks 05 (doing), 06 (imagining), 08 (the causal VAE)
 # built: a conditional GAN, its line in the table beside the causal VAE's, and a fair answer
 # key_ideas:
-#   - "A generator that is told the action learns P(everything else | action). That is seeing."
+#   - "A generator told the action, that only watched, learns P(all else | action): seeing."
 #   - "Its error has two parts. Learning makes the distance from seeing small. The distance between seeing and doing stays."
 #   - "Told every label, with labels that the world's do has drawn, a GAN can do. The causal part is the graph, whoever draws."
 #   - "Imagining takes abduction: a way from this picture back to what made it. A GAN has none; searching for it is slow and finds a likeness."

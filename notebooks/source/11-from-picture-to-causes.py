@@ -27,7 +27,7 @@
 #       a: "Would that be so, too, if one of the two almost never happens?"
 #       c: "Write down Bayes' rule for both and divide. What cancels?"
 #   - ask: "A forecaster has an expected calibration error of 0. What follows?"
-#     options: [its confidence can be taken at its word, it is right nearly always, "it beats any forecaster with error 0.01"]
+#     options: ["bin by bin, its confidence can be taken at its word", it is right nearly always, "it beats any forecaster with error 0.01"]
 #     answer: a
 #     why: "That is what calibration means, and all of it: one that never looks can have it."
 #     hints:

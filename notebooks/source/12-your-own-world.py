@@ -12,11 +12,11 @@
 # built: a world with a witch in it, from story to score card; and the start of your own
 # key_ideas:
 #   - "A world file says three things: which variables, which arrows, which tables. The claims are in the arrows that are missing."
-#   - "Where no back-door set is recorded, a mediator may do: the front door needs the effect to run through it, all of it, and nothing hidden to reach it."
+#   - "Where no back-door set is recorded, a mediator may do: the front door needs all of the effect to run through it, and nothing hidden to point at it."
 #   - "Worlds can agree on every photograph and disagree about doing. The graph isn't in the data; it is what you bring."
 #   - "A claim is as good as its list: question and rung, graph, identification, overlap, data, coupling, drawing."
 # mistakes:
-#   - "**Arrows everywhere, to be on the safe side.** Then nothing is claimed, and nothing follows."
+#   - "**Arrows everywhere, to be on the safe side.** That claims no independence; with hidden causes, little follows."
 #   - "**Trusting a file because it loads.** Validation can't know what you meant; the order of the parents, for one."
 #   - "**Training first, asking later.** The questions decide what has to be drawn and what has to be recorded."
 #   - "**Showing the best pictures.** Show the score card, and the worst."
@@ -36,7 +36,7 @@
 #       a: "The two distributions are equal to the last digit. What will more draws of them show?"
 #       b: "It would learn the pictures better. Which of the two do the pictures come from?"
 #   - ask: "Why does the front door need P(action) in its inner sum, and not P(action | sky)?"
-#     options: ["so that the sky tells nothing about who acts, and thus nothing about the fever", "because attacks are frequent", "because P(action | sky) can't be counted"]
+#     options: ["so that the sky tells nothing about what was done, and thus nothing about the fever", "because attacks are frequent", "because P(action | sky) can't be counted"]
 #     answer: a
 #     why: "P(action | sky) would let sky and fever vary together: P(harm | sky), as seen. With P(action) the action is averaged out, as it would be if the sky were made."
 #     hints:
@@ -202,10 +202,10 @@ print(f"dead, had she walked: {low:.2f} to {high:.2f} whatever the coupling")
 show.table(zip(asked, by_hand, exact, strict=True), ["", "by hand", "exact"])
 
 # %% [markdown]
-# Made to attack instead of made to walk: 25 points more harm, not 46. The witches are right. (Nor is it 0.)
+# Made to attack instead of made to walk: 25 points more harm, not 46. The witches are right.
 #
-# **Caveat.** Of golems whose witch is made to walk, 6 in 100 die. Of *this* one we know that it died, so most likely there
-# was fever: 39 in 100. That number hangs on the coupling; "at most 0.40" only on graph, tables and independent noises.
+# **Caveat.** Of golems whose witch is made to walk, 6 in 100 die. Of *this* one we know that it died: likely fever, and
+# its bad luck: 39 in 100. That number hangs on the coupling; "at most 0.40" only on graph, tables and independent noises.
 #
 # ## From the photographs alone
 #
@@ -219,7 +219,7 @@ print("front-door sets, likewise:", [set(z) for z in frontdoor_sets(storm, "acti
 # No back-door set: the fever would be one, and nobody recorded it. But the **front door** (Pearl 1995). The effect runs through
 # the sky, so take it in two steps, each of which has no open back door, or one that can be shut:
 #
-# - action → sky: nothing hidden reaches the sky. P(sky | do(action)) = P(sky | action).
+# - action → sky: nothing hidden points at the sky. P(sky | do(action)) = P(sky | action).
 # - sky → reaction: sky ← action ← fever → reaction is open. The action shuts it: adjust for the *action*.
 #
 # Put together:
