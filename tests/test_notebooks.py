@@ -216,8 +216,8 @@ def output(**fields):
     return change
 
 
-def picture(alt):
-    data = {"image/png": PNG, "text/plain": "2 scenes. Pixels 01234567."}
+def picture(alt, compared="2 scenes. Pixels 01234567."):
+    data = {"image/png": PNG, "text/plain": compared}
     metadata = {"image/png": {"alt": alt}}
     return output(output_type="display_data", data=data, metadata=metadata)
 
@@ -305,7 +305,7 @@ BROKEN = [
     # pictures
     (picture("<Figure size 640x480 with 1 Axes>"), "picture without alt text"),
     (picture(""), "picture without alt text"),
-    (picture("8 scenes: true; true; drawn."), "without a digest of their pixels"),
+    (picture("8 scenes: true; true; drawn.", "8 scenes."), "without a digest of their pixels"),
     (drop(3), "no text after the picture"),
     (text(2, "show()", "show.table(rows)\nprint(1)"), "show.table(...) isn't its last line"),
     (text(1, "Look", "![](README.md) Look"), "![](README.md) without alt text"),
