@@ -149,7 +149,7 @@ def curves(
     if not 1 <= len(series) <= len(LINES):
         raise ValueError(f"expected 1 to {len(LINES)} curves, found {len(series)}")
     figure, ax = _plot(600, title, xlabel, ylabel)
-    said, plain = [], []
+    said, compared = [], []
     for k, (name, given) in enumerate(series.items()):
         y = _array(given)
         at = np.arange(1, y.size + 1) if x is None else _array(x)
@@ -165,12 +165,13 @@ def curves(
         ax.plot(at, y, color=LINES[k], ls=DASHES[k], marker=marker, label=name, lw=2)
         said.append(f"{name} {_course(at, y, digits or 3)}")
         ends = " to ".join(_short(end, digits or 3) for end in (y[0], y[-1]))
-        plain.append(name if digits is None else f"{name} {ends}")
+        compared.append(name if digits is None else f"{name} {ends}")
     ax.set(xscale="log" if logx else "linear", yscale="log" if logy else "linear")
     ax.grid(color="#e4e4e4")
     _legend(ax, list(series))
     what = titled(title, f"curves of {ylabel or 'values'} over {xlabel}")
-    return finish(figure, f"{what}: {'; '.join(said)}.", compared=f"{what}: {'; '.join(plain)}.")
+    alt, compared = (f"{what}: {'; '.join(of)}." for of in (said, compared))
+    return finish(figure, alt, compared=compared)
 
 
 def _course(x: np.ndarray, y: np.ndarray, digits: int) -> str:

@@ -84,8 +84,15 @@ def scenes(
     return finish(figure, alt, compared=alt + pinned if digest else compared)
 
 
-def _in_words(pixels, captions, marks, title, stage, says) -> tuple[str, str]:
-    """The alternative text of scenes; and what of it doesn't depend on their pixels."""
+def _in_words(
+    pixels: Tensor,
+    captions: Sequence[str] | None,
+    marks: Tensor | None,
+    title: str,
+    stage: Stage | None,
+    says: str | None,
+) -> tuple[str, str]:
+    """The alternative text of scenes, [n, H, W]; and what of it doesn't depend on their pixels."""
     n, what = len(pixels), "scene" if pixels.shape[1:] == (HEIGHT, WIDTH) else "picture"
     count = titled(title, f"{n} {what}{'s' * (n > 1)}")
     listed = f"{count}: {'; '.join(map(str, captions))}" if captions else count

@@ -81,7 +81,8 @@ def shared(facts: Sequence[Facts]) -> Facts:
 
 
 def read_facts(scenes: Tensor, stage: Stage) -> tuple[list[Facts], list[str]]:
-    """Of each scene what can be told, by the drawn variables' names; and what is otherwise."""
+    """Of each of ``scenes [n, HEIGHT, WIDTH]`` what can be told, by the drawn variables' names; and
+    what is otherwise."""
     codes, _ = read_back(scenes, stage)
     nearest = stage.render(codes)
     sizes = [len(stage.variables[name]) for name in SKY]
@@ -99,8 +100,8 @@ def read_facts(scenes: Tensor, stage: Stage) -> tuple[list[Facts], list[str]]:
 
 
 def tell(read: Facts, right: Tensor, figure: Tensor) -> Facts:
-    """What was read of those parts that are mostly ``right [H, W]``; ``figure [H, W]`` is where
-    the two characters are."""
+    """What was read of those parts of which most pixels are right; both are ``bool [HEIGHT,
+    WIDTH]``, `figure` being where the two characters are."""
     untold = {}
     for role, half in HALVES.items():
         if not mostly(right[:, half][figure[:, half]]):
@@ -119,8 +120,9 @@ def mostly(right: Tensor) -> bool:
 
 
 def suns(picture: Tensor, skies: Tensor) -> tuple[str, Tensor]:
-    """In which columns there is a sun or moon, and the background with these; ``skies [columns, H,
-    W]`` has it in each. "none" is told of an empty sky only: what is there may be no sun."""
+    """In which columns of ``picture [HEIGHT, WIDTH]`` there is a sun or moon, and the background
+    with just these. In ``skies [columns, HEIGHT, WIDTH]`` it stands in each column once. "none" is
+    told of an empty sky only: what else is there may be no sun."""
     empty, there = skies.mode(0).values, []
     told, bare = empty.clone(), True
     for column, sky in enumerate(skies):
@@ -135,7 +137,7 @@ def suns(picture: Tensor, skies: Tensor) -> tuple[str, Tensor]:
 
 
 def otherwise(wrong: Tensor) -> str:
-    """How many pixels are not as the oracle reads the scene, and where they are."""
+    """How many pixels, of ``bool [HEIGHT, WIDTH]``, are not as the scene is read, and where."""
     if not wrong.any():
         return ""
     left, right = (wrong[TOP:, half] for half in HALVES.values())
