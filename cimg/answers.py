@@ -42,7 +42,8 @@ class Hint(NamedTuple):
 
 Judge = Callable[..., str | Hint | None]
 JUDGES: dict[str, Judge] = {}
-MOST = 2**24  # numbers of an answer: a few may claim to be billions (`Tensor.expand`)
+MOST_ARROWS = 10_000
+MOST = 2**22  # numbers of an answer: a few may claim to be billions (`Tensor.expand`, `range`)
 
 
 def exercise(number: str) -> Callable[[Judge], Judge]:
@@ -95,6 +96,17 @@ def size(answer: Any) -> int:
     return answer.size if isinstance(answer, np.ndarray | np.generic) else 0
 
 
+def too_many(answer: Any) -> bool:
+    """Whether more than `MOST` entries are in it, lists in lists and all, without making them."""
+    count, waiting = 0, [answer]
+    while waiting and count <= MOST:
+        found = waiting.pop()
+        count += size(found) or (len(found) if hasattr(found, "__len__") else 0)
+        if isinstance(found, list | tuple) and count <= MOST:
+            waiting += found
+    return count > MOST
+
+
 def closed(answer: Any) -> Any:
     """The answer, if there is one."""
     if is_open(answer):
@@ -111,7 +123,7 @@ def numbers(answer: Any, shape: Sequence[int | None] = (), what: str = "one numb
     if isinstance(found, str):
         found = found.replace(",", "").replace("_", "").rstrip(" %")
     try:
-        if isinstance(found, bool | np.bool_ | Mapping | set) or size(found) > MOST:
+        if isinstance(found, bool | np.bool_ | Mapping | set) or too_many(found):
             raise TypeError
         tensor = isinstance(found, Tensor)
         if found.is_complex() if tensor else np.iscomplexobj(found):
@@ -197,7 +209,9 @@ def arrows(answer: Any) -> set[tuple[str, str]]:
     if not isinstance(found, Iterable) or isinstance(found, str | Mapping):
         raise Unclear(f"expected a set of arrows (cause, effect), found {describe(answer)}")
     pairs = set()
-    for item in found:
+    for i, item in enumerate(found):
+        if i == MOST_ARROWS:  # of an endless one, perhaps
+            raise Unclear(f"expected a set of arrows (cause, effect), found more than {i:,}")
         ends = re.split(r"\s*(?:->|→|>)\s*", item.strip()) if isinstance(item, str) else item
         if (
             not isinstance(ends, tuple | list)

@@ -26,7 +26,8 @@ from cimg.tables import (
     some,
 )
 
-SKIP = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)  # space and comments
+# Space and comments. Possessive (*+): what could be tried otherwise isn't kept, a gigabyte of it.
+SKIP = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*+", re.DOTALL)
 TOKEN = re.compile(
     r'"(?P<quoted>[^"\n]*)"|(?P<mark>[{}()\[\],;|])|(?P<word>(?!/\*)[^\s{}()\[\],;|"]+)'
 )

@@ -26,8 +26,9 @@ from .sprites import (
     load_palette,
     load_sheet,
     read_sheets,
+    to_path,
 )
-from .world import World
+from .world import World, check_is_world
 
 CHARACTERS = ("satyr", "golem")
 TYPES = ("type1", "type2", "type3")
@@ -70,7 +71,7 @@ def add_sprites(folder: str | Path) -> dict[str, tuple[str, ...]]:
             `cimg.sprites`), or a sheet that is there already under this name with other pixels.
             Nothing of the folder is added then.
     """
-    folder = Path(folder)
+    folder = to_path(folder)
     if not folder.is_dir():
         raise SpriteError(f"{folder}: expected a folder of sheets like imp-type1.png, found none")
     own = folder / "palette.gpl"
@@ -136,7 +137,9 @@ def cast_of(world: World) -> Cast:
 
     Raises:
         SceneError: actor and reactor differ in characters or types, or a pose that isn't one.
+        WorldError: no world at all.
     """
+    check_is_world(world)
     usual = Cast()
     return Cast(
         _of_both(world, "character") or usual.characters,

@@ -17,9 +17,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from cimg.files import path_of, read_file
 from cimg.scene import stage, stage_of
 from cimg.tables import short
-from cimg.world import World
+from cimg.world import World, check_is_world
 
 FOLDER = Path(__file__).parent / "weights"
 LARGEST = 64 * 2**20  # bytes: no checkpoint of this course comes near
@@ -31,7 +32,10 @@ class CheckpointError(ValueError):
 
 
 def fingerprint(world: World) -> str:
-    """Digest of what the drawing half depends on: names and values of the visible variables."""
+    """Digest of what the drawing half depends on: names and values of the visible variables.
+
+    Raises WorldError for what is no world."""
+    check_is_world(world)
     drawn = [[name, list(world.variables[name].values)] for name in world.visible]
     return hashlib.sha256(json.dumps(drawn).encode()).hexdigest()[:16]
 
@@ -44,6 +48,14 @@ def other_pictures(about: Mapping[str, Any], world: World) -> bool:
         SceneError: a sheet that isn't there.
     """
     return about.get("pictures", stage().digest) != stage_of(world).digest
+
+
+def to_path(thing: str | Path) -> Path:
+    """A path; raises CheckpointError for what is none."""
+    try:
+        return path_of(thing)
+    except OSError as error:
+        raise CheckpointError(error.strerror) from error
 
 
 def check_place(path: Path) -> None:
@@ -75,8 +87,8 @@ def is_other(path: Path) -> bool:
     if not path.exists():
         return False
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
+        found = json.loads(read_file(path, LARGEST).decode())
+    except (OSError, ValueError, RecursionError):
         return True
     return not (isinstance(found, dict) and "format" in found)
 

@@ -12,6 +12,8 @@ from .background import COLOURS
 from .sprites import POSES, SIZE, TRANSPARENT, Palette
 from .tables import WorldError, whole
 
+MOST = 2**27  # rows drawn at once: 1 GiB of each variable
+
 
 class SceneError(ValueError):
     """Values that can't be drawn, or a picture that isn't a scene or can't be saved."""
@@ -81,9 +83,11 @@ def sample_uniform(
 
     Bit-exact for a seed on every machine: one raw 64-bit integer per row, reduced modulo the number
     of combinations (the bias, below 2**-40 for any variables drawn here, can't be noticed).
-    Raises SceneError where `n` or `seed` isn't a whole number from 0.
+    Raises SceneError where `n` or `seed` isn't a whole number from 0, and for more than 2**27 rows.
     """
     n, seed = whole_number(n, "n"), whole_number(seed, "seed")
+    if n > MOST:
+        raise SceneError(f"n is {n:,}; at most {MOST:,} rows can be drawn at once")
     combinations = prod(len(values) for values in variables.values())
     raw = np.random.PCG64(seed).random_raw(n) % np.uint64(combinations)
     return unflatten(variables, torch.from_numpy(raw.astype(np.int64)))

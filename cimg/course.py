@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from cimg.files import write_file
+from cimg.files import path_of, write_file
 
 HERE = Path(__file__).resolve().parent
 PACKED = HERE / "_course"  # there if cimg was installed from a wheel
@@ -60,10 +60,11 @@ def copy_course(folder: str | Path) -> tuple[list[str], list[str]]:
         Names of the files that were written, and of those that were there, with other contents.
 
     Raises:
-        CourseError: a file can't be written, or a folder in `folder` leads out of it.
+        CourseError: no path, a file that can't be written, or a folder in `folder` leads out of it.
     """
-    folder, written, kept = Path(folder), [], []
+    written, kept = [], []
     try:
+        folder = path_of(folder)
         folder.mkdir(parents=True, exist_ok=True)
         root = folder.resolve()
         for path, place in parts():

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from cimg.files import write_file
+from cimg.files import new_folder, write_file
 from cimg.scene import (
     SceneError,
     Stage,
@@ -25,11 +25,12 @@ from cimg.scene import (
     whole_number,
 )
 from cimg.tables import WorldError, whole
-from cimg.world import World
+from cimg.world import World, check_is_world
 
 
 def labels_of(world: World) -> dict[str, tuple[str, ...]]:
-    """The world's visible variables with their values."""
+    """The world's visible variables with their values. Raises WorldError for what is no world."""
+    check_is_world(world)
     return {name: world.variables[name].values for name in world.visible}
 
 
@@ -150,27 +151,27 @@ def export(
 ) -> Path:
     """Write ``n`` scenes as PNG files and ``labels.csv``, for use outside of this course.
 
-    The table is written last and appears at once, and that of an earlier export goes first: where
-    it is, the pictures are complete. Returns its path.
+    Into a folder of their own, which appears with all that is in it or not at all: it is written
+    next to its place, then moved. Nothing is ever written over: to export the same again is no
+    mistake, and changes nothing. Returns the table's path.
 
     Raises:
-        WorldError, SceneError: as `draw`; a zoom that isn't a whole number from 1; files that can't
-            be written.
+        WorldError, SceneError: as `draw`; a zoom that isn't a whole number from 1; a folder that
+            holds something else already; files that can't be written.
     """
-    folder, zoom = Path(folder), whole_number(zoom, "zoom", 1)
+    zoom = whole_number(zoom, "zoom", 1)
     scenes, values = draw(world, n, seed, do)
     spelt = {name: v.values for name, v in world.variables.items()} | style_of(world)
-    table, text = folder / "labels.csv", io.StringIO(newline="")
+    text = io.StringIO(newline="")
     rows = csv.writer(text)
     rows.writerow(["file", *values])
     for i in range(len(scenes)):
         rows.writerow([f"{i:06d}.png", *(spelt[k][int(x[i])] for k, x in values.items())])
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        table.unlink(missing_ok=True)
-        for i, scene in enumerate(scenes):
-            save_png(scene, folder / f"{i:06d}.png", zoom)
-        write_file(table, text.getvalue().encode())
+        with new_folder(folder) as place:
+            for i, scene in enumerate(scenes):
+                save_png(scene, place / f"{i:06d}.png", zoom)
+            write_file(place / "labels.csv", text.getvalue().encode())
     except OSError as error:
         raise SceneError(f"{folder}: can't be written to: {error.strerror}") from error
-    return table
+    return Path(folder) / "labels.csv"

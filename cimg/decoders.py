@@ -23,7 +23,7 @@ from cimg.data import draw_evenly, held_out
 from cimg.scene import HEIGHT, WIDTH, stage_of, style_of
 from cimg.score import agree, read_back, same
 from cimg.step import Settings
-from cimg.study import FOLDER, interval, read_results, write_results
+from cimg.study import FOLDER, complaints, interval, read_runs, write_results
 from cimg.train import train
 from cimg.world import World
 
@@ -39,7 +39,7 @@ Scores = dict[str, float]
 
 def read(path: Path = RESULTS) -> dict:
     """The results: ``{"tuning", "runs"}``; empty ones if there is no file yet."""
-    return {"tuning": [], "runs": []} | read_results(path)
+    return read_runs(path, "tuning", "runs")
 
 
 def counterfactuals(
@@ -130,6 +130,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m cimg.decoders", description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS)
     path = parser.parse_args().out
+    with complaints(parser):
+        run_all(path)
+
+
+def run_all(path: Path) -> None:
+    """All runs that aren't among the results yet; then every figure."""
     results = read(path)
     rival = tune(results, path)
     for seed in SEEDS:

@@ -1,4 +1,4 @@
-"""Files: read an ordinary one, if it isn't too large; write one whole, or not at all.
+"""Files: read an ordinary one, if it isn't too large; write one whole, or not at all; folders too.
 
 Everything of the course that reads or writes goes this way (weights have a way of their own, in
 `checkpoint`). Whatever is wrong is an OSError whose `strerror` says what, for the caller's message.
@@ -7,19 +7,35 @@ Everything of the course that reads or writes goes this way (weights have a way 
 import errno
 import json
 import os
+import secrets
+import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from filecmp import cmpfiles
 from pathlib import Path
 from typing import Any
+
+
+def path_of(thing: Any) -> Path:
+    """A path, if it is one. (To `open`, a number is a file that is open already: 1 is the output.)
+
+    Raises:
+        OSError: neither text nor a path.
+    """
+    if not isinstance(thing, str | os.PathLike):
+        raise OSError(errno.EINVAL, f"expected a path, found {type(thing).__name__}")
+    return Path(thing)
 
 
 def read_file(path: str | Path, most: int) -> bytes:
     """All bytes of a file, at most `most` of them.
 
     Raises:
-        OSError: no such file, no permission, a file that is larger, or what is no file at all: a
-            folder, or a pipe or device, which might never end.
+        OSError: no path, no such file, no permission, a file that is larger, or what is no file at
+            all: a folder, or a pipe or device, which might never end.
     """
+    path = path_of(path)
     try:
         kind = os.stat(path).st_mode
         if stat.S_ISDIR(kind):
@@ -67,6 +83,47 @@ def put_between(text: str, start: str, end: str, new: str) -> str:
     return f"{head}{start}\n{new}\n{end}{tail}"
 
 
+@contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """A folder to be filled; it takes its place when it is full, or not at all.
+
+    A kill at any moment leaves no folder or a full one (and perhaps one that ends in .tmp).
+
+    Raises:
+        OSError: it can't be made; or there is something in its place already, other than an empty
+            folder or one with the very same files, which is left as it is.
+    """
+    place = path_of(path)
+    try:
+        place = place.resolve()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
+        temporary.mkdir()
+    except (ValueError, RuntimeError) as error:  # no name at all; links in a ring
+        raise OSError(errno.EINVAL, str(error)) from error
+    try:
+        yield temporary
+        if place.is_dir() and same_files(temporary, place):
+            return
+        if place.is_dir():
+            if any(place.iterdir()):
+                raise OSError(errno.ENOTEMPTY, "there is something else in it already")
+            place.rmdir()
+        os.rename(temporary, place)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)  # moved by now, or not wanted any more
+
+
+def same_files(one: Path, other: Path) -> bool:
+    """Whether two folders hold ordinary files of the same names and contents, and nothing else."""
+    names = sorted(os.listdir(one))
+    if names != sorted(os.listdir(other)) or not all(
+        (folder / name).is_file() for folder in (one, other) for name in names
+    ):
+        return False
+    return cmpfiles(one, other, names, shallow=False)[0] == names
+
+
 def write_file(path: str | Path, content: bytes) -> None:
     """Replace a file, or make it, in one step: it is written next to its place, then moved.
 
@@ -74,11 +131,10 @@ def write_file(path: str | Path, content: bytes) -> None:
     link is replaced, not followed.
 
     Raises:
-        OSError: the file can't be written; what was there before is left alone.
+        OSError: no path, or a file that can't be written; what was there before is left alone.
     """
-    temporary = None
+    path, temporary = path_of(path), None
     try:
-        path = Path(path)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         temporary.unlink(missing_ok=True)  # of a process that was killed, or put there as a trap
         with open(temporary, "xb") as file:

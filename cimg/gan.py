@@ -227,7 +227,7 @@ def load(name: str | Path = "arena-action", world: World | None = None) -> GAN:
         CheckpointError: no such weights, a broken file, or weights of another world or model.
     """
     shipped = isinstance(name, str) and not name.endswith(".safetensors")
-    path = checkpoint.FOLDER / f"gan-{name}.safetensors" if shipped else Path(name)
+    path = checkpoint.FOLDER / f"gan-{name}.safetensors" if shipped else checkpoint.to_path(name)
     if shipped and not path.is_file():
         there = sorted(p.stem[4:] for p in checkpoint.FOLDER.glob("gan-*.safetensors"))
         found = ", ".join(there) or "none"

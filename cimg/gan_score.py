@@ -31,7 +31,7 @@ from cimg.query import probability
 from cimg.scene import stage_of
 from cimg.score import TEST_SEED, agree, read_back, same, total_variation
 from cimg.step import Settings as CausalSettings
-from cimg.study import FOLDER, interval, read_results, write_results
+from cimg.study import FOLDER, complaints, interval, read_results, read_runs, write_results
 from cimg.train import load as load_causal
 from cimg.train import train as train_causal
 from cimg.world import World
@@ -226,7 +226,13 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=checkpoint.FOLDER, help="and weights")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    kept = {"runs": [], "as many steps": [], "causal": {}} | read_results(options.out)
+    with complaints(parser):
+        run_all(options.out, options.weights)
+
+
+def run_all(out: Path, weights: Path) -> None:
+    """All pairs of GANs that aren't among the results yet, and the causal model beside them."""
+    kept = {"causal": {}} | read_runs(out, "runs", "as many steps")
     runs, brief = kept["runs"], kept["as many steps"]
     for name in WORLDS:
         world = World.load(name)
@@ -236,17 +242,17 @@ def main() -> None:
             game = None
             for told in STEPS:
                 shipped = (name, seed) == SHIPPED
-                path = options.weights / f"gan-{name}-{told}.safetensors" if shipped else None
+                path = weights / f"gan-{name}-{told}.safetensors" if shipped else None
                 game, run = one_run(world, told, seed, game, path)
                 print(json.dumps(run), flush=True)
                 runs.append(run)
-            write_results(options.out, kept, digits=5)
+            write_results(out, kept, digits=5)
     for seed in SEEDS:
         if not any(run["seed"] == seed for run in brief):
             brief.append(causal_run(World.load(SHIPPED[0]), seed))
-            write_results(options.out, kept, digits=5)
+            write_results(out, kept, digits=5)
     kept["causal"] = {name: score_causal(load_causal(name)) for name in WORLDS}
-    write_results(options.out, kept, digits=5)
+    write_results(out, kept, digits=5)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from cimg.gan_networks import (
     hot,
     in_rgb,
 )
-from cimg.study import check_settings
+from cimg.study import check_settings, complaints
 from cimg.world import World
 
 Report = Callable[[int, dict[str, float]], None]
@@ -218,13 +218,13 @@ def train(
     """
     settings = settings or Settings()
     if path:
-        checkpoint.check_place(Path(path))
+        checkpoint.check_place(path := checkpoint.to_path(path))
     torch.manual_seed(settings.seed)
     game = Game.new(GAN(world, given, settings.hidden), settings, parent)
     play(game, settings, report=report)
     game.gan.eval().requires_grad_(False)
     if path:
-        save(game.gan, Path(path), asdict(settings))
+        save(game.gan, path, asdict(settings))
     return game
 
 
@@ -246,13 +246,11 @@ def main() -> None:
         parts = ", ".join(f"{k} {v:.2f}" for k, v in losses.items())
         tqdm.write(f"step {step}, {time.perf_counter() - start:.0f} s: {parts}")
 
-    try:
+    with complaints(parser):
         world = World.load(name)
         given = world.visible if told == "all" else told.split(",")
         out = out or checkpoint.FOLDER / f"gan-{name}-{told.replace(',', '-')}.safetensors"
         game = train(world, given, Settings(**options), out, report=report)
-    except ValueError as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
     parameters = sum(p.numel() for p in game.gan.parameters())
     print(f"{out}: {parameters:,} parameters, {out.stat().st_size / 1e6:.1f} MB")
 

@@ -9,6 +9,7 @@ Labels come from the world's tables, by exact inference; only the drawing is lea
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from warnings import warn
 
 import torch
@@ -27,6 +28,8 @@ from cimg.doubt import (
 )
 from cimg.query import sample_posterior
 from cimg.scene import HEIGHT, WIDTH, SceneError, check_scenes, describe, whole_number
+from cimg.tables import WorldError, brief
+from cimg.world import World
 
 Values = Mapping[str, str | int]
 
@@ -72,6 +75,7 @@ def do(
     Raises:
         WorldError: unknown names or values, or evidence of probability 0.
     """
+    check_is_model(model)
     values = sample_posterior(model.world, n, given, do, seed)
     return Answer(model.decode(model.sample_style(n, seed), values), values)
 
@@ -108,6 +112,7 @@ def imagine(
         SceneError: not a picture of the right kind, or one that the model can't explain.
         WorldError: unknown names or values, or labels of probability 0.
     """
+    check_is_model(model)
     if not isinstance(scene, Tensor) or scene.dim() != 2:
         found = describe(scene)
         raise SceneError(f"imagine takes one scene, uint8 [{HEIGHT}, {WIDTH}], found {found}")
@@ -130,6 +135,12 @@ def imagine(
     scenes = torch.cat([pictures for pictures, _ in answers])
     together = {k: torch.cat([values[k] for _, values in answers]) for k in answers[0][1]}
     return Answer(scenes, together, found.doubt, int(found.wrong[0]) / scene.numel())
+
+
+def check_is_model(thing: Any) -> None:
+    """Raises WorldError for what is no model: most often it is the name of one."""
+    if not isinstance(getattr(thing, "world", None), World) or not hasattr(thing, "decode"):
+        raise WorldError(f"expected a model, as cimg.load gives it; found {brief(thing)}")
 
 
 def known(model: ConditionalVAE, scene: Tensor, labels: Values, most: float) -> Explanations:

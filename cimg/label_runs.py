@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from cimg.few_labels import Settings, all_right, semi_supervised, supervised
-from cimg.study import FOLDER, interval, read_results, write_results
+from cimg.study import FOLDER, complaints, interval, read_runs, write_results
 
 RESULTS = FOLDER / "few_labels.json"
 SHARES, SEEDS = (1.0, 0.2, 0.05, 0.01), (0, 1, 2)
@@ -24,16 +24,20 @@ GRID = tuple((drop, decay) for drop in (0.3, 0.5, 0.7) for decay in (0.0, 0.1))
 
 def read(path: Path = RESULTS) -> dict:
     """The results: ``{"settings", "tuning", "runs"}``; empty ones if there is no file yet."""
-    return {"settings": {}, "tuning": [], "runs": []} | read_results(path)
+    return {"settings": {}} | read_runs(path, "tuning", "runs")
 
 
 def summary(results: dict) -> list[tuple[float, tuple[float, float], tuple[float, float]]]:
-    """For each share of labels: supervised only and semi-supervised, each as `interval`."""
-    rows = []
-    for share in SHARES:
-        of = [run for run in results["runs"] if run["share"] == share]
-        kinds = ("supervised", "semi_supervised")
-        rows.append((share, *(interval([run[kind] for run in of]) for kind in kinds)))
+    """For each share of labels: supervised only and semi-supervised, each as `interval`.
+
+    Raises ValueError for results that lack one of the runs, or a figure of one."""
+    rows, kinds = [], ("supervised", "semi_supervised")
+    try:
+        for share in SHARES:
+            of = [run for run in results["runs"] if run["share"] == share]
+            rows.append((share, *(interval([run[kind] for run in of]) for kind in kinds)))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"the results of the runs lack {error}") from error
     return rows
 
 
@@ -65,6 +69,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m cimg.label_runs", description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS)
     path = parser.parse_args().out
+    with complaints(parser):
+        run_all(path)
+
+
+def run_all(path: Path) -> None:
+    """All runs that aren't among the results yet; then the summary."""
     results = read(path)
     best = tune(results, lambda found: write_results(path, found))
     results["settings"] = asdict(best)

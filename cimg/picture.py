@@ -25,6 +25,7 @@ from matplotlib.textpath import TextPath
 from PIL import Image
 
 from cimg.files import write_file
+from cimg.tables import brief
 
 COLOURS = {"see": "#0072B2", "do": "#D55E00", "imagine": "#CC79A7"}  # Okabe and Ito (2008)
 INK, GREY, PALE, MARK = "#1b1426", "#767676", "#f0f0f0", "#F0E442"
@@ -118,7 +119,10 @@ def sheet(width: float, height: float, top: int = 0, dpi: int = 192) -> tuple[Fi
 
 
 def text_width(text: str, points: float = 11) -> float:
-    """Width of a line of bold text."""
+    """Width of a line of bold text. Raises ValueError for what is no text."""
+    good = isinstance(text, str)
+    if not good:
+        raise ValueError(f"expected text, found {brief(text)}")
     if not text.strip():
         return 0.0
     font = {"family": "DejaVu Sans", "weight": "bold"}

@@ -13,6 +13,8 @@ from .cast import palette
 from .codes import SceneError, check_range, describe, integers, whole_number
 from .files import write_file
 
+MOST_PIXELS = 2**26  # of a PNG file: a scene enlarged 170 times
+
 
 def check_scenes(scenes: Tensor) -> None:
     """Raise SceneError unless this is ``uint8 [n, HEIGHT, WIDTH]`` with colours of the palette."""
@@ -46,7 +48,8 @@ def save_png(scene: Tensor, path: str | Path, zoom: int = 8) -> Path:
 
     Raises:
         SceneError: what isn't one scene, or has an index that is no colour's; a zoom that isn't a
-            whole number from 1; a name that doesn't end in ``.png``; a file that can't be written.
+            whole number from 1, or too large a one; a name that doesn't end in ``.png``; a file
+            that can't be written.
     """
     good = isinstance(scene, Tensor) and scene.dtype == torch.uint8 and scene.dim() == 2
     if not good or not scene.numel():
@@ -54,6 +57,8 @@ def save_png(scene: Tensor, path: str | Path, zoom: int = 8) -> Path:
     colours = palette().rgb
     check_range(scene, "scene", len(colours))
     zoom = whole_number(zoom, "zoom", 1)
+    if (pixels := scene.numel() * zoom**2) > MOST_PIXELS:
+        raise SceneError(f"zoom {zoom:,}: {pixels:,} pixels; at most {MOST_PIXELS:,} are saved")
     if not isinstance(path, str | os.PathLike) or Path(path).suffix.lower() != ".png":
         raise SceneError(f"expected a file name that ends in .png, found {str(path)!r}")
     image = Image.fromarray(scene.numpy().repeat(zoom, 0).repeat(zoom, 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ from cimg.picture import (
     text_width,
     titled,
 )
+from cimg.tables import brief, whole
 
 # Series differ in lightness and pattern too: for greyscale print and for colour-blind eyes. The
 # colours of the rungs are kept for them.
@@ -53,14 +54,27 @@ def _legend(ax: Axes, names: Sequence[str]) -> None:
 
 
 def _array(x: object) -> np.ndarray:
-    return np.asarray(x.detach().cpu() if isinstance(x, Tensor) else x, float)
+    try:
+        return np.asarray(x.detach().cpu() if isinstance(x, Tensor) else x, float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"expected numbers, found {brief(x)}") from error
+
+
+def _check_series(series: object, most: int, what: str) -> None:
+    """A dict of 1 to `most` series with names."""
+    if not isinstance(series, Mapping) or not 1 <= len(series) <= most:
+        found = len(series) if isinstance(series, Mapping) else brief(series)
+        raise ValueError(f"expected a dict of 1 to {most} {what}, found {found}")
+    if odd := [name for name in series if not isinstance(name, str)]:
+        raise ValueError(f"expected names of {what}, found {brief(odd[0])}")
 
 
 def _numbers(name: str, given: Mapping | Sequence | Tensor, values: Sequence[str]) -> np.ndarray:
     """For each value a number from 0 to 1."""
     if isinstance(given, Mapping):
         if set(given) != set(values):
-            raise ValueError(f"{name}: expected {', '.join(values)}; found {', '.join(given)}")
+            found = ", ".join(map(str, given))
+            raise ValueError(f"{name}: expected {', '.join(values)}; found {found}")
         given = [float(given[value]) for value in values]
     numbers = _array(given)
     if numbers.shape != (len(values),):
@@ -83,7 +97,7 @@ def _looks(names: Iterable[str]) -> list[tuple[str, str]]:
 @house_style
 def distributions(
     series: Mapping[str, Mapping | Sequence | Tensor],
-    values: Sequence[str],
+    values: Collection[str],
     title: str = "",
     errors: Mapping[str, Mapping | Sequence | Tensor] | None = None,
     digits: int = 2,
@@ -98,10 +112,13 @@ def distributions(
     number from 0 to 1, for missing or unknown values, and for errors of a series that isn't
     there."""
     errors = errors or {}
-    if not 1 <= len(series) <= len(BARS) or not values:
-        raise ValueError(f"expected 1 to {len(BARS)} series and some values, found {len(series)}")
-    if unknown := set(errors) - set(series):
-        raise ValueError(f"errors of {min(unknown)!r}, but the series are {', '.join(series)}")
+    _check_series(series, len(BARS), "series")
+    if not isinstance(values, Collection) or isinstance(values, str) or not values:
+        raise ValueError(f"expected the names of some values, found {brief(values)}")
+    if not isinstance(errors, Mapping) or (unknown := set(errors) - set(series)):
+        found = repr(min(unknown, key=str)) if isinstance(errors, Mapping) else brief(errors)
+        raise ValueError(f"errors of {found}, but the series are {', '.join(series)}")
+    digits = whole(digits, "digits")
     upright = 9.6 * (digits + 2) + 4  # pixels for one bar, if its number is to fit above it
     slot = max(20, min(upright, 1000 / len(series) / len(values)))
     turn = {"rotation": 90 * (slot < upright), "ha": "center", "textcoords": "offset points"}
@@ -146,8 +163,8 @@ def curves(
     `digits`, the text that machines compare has the first and the last value, to so many
     significant digits; leave that for numbers that every machine agrees on. Raises ValueError for
     a curve not as long as x, and for what isn't a finite number (above 0 on a logarithmic axis)."""
-    if not 1 <= len(series) <= len(LINES):
-        raise ValueError(f"expected 1 to {len(LINES)} curves, found {len(series)}")
+    _check_series(series, len(LINES), "curves")
+    digits = digits if digits is None else whole(digits, "digits", 1)
     figure, ax = _plot(600, title, xlabel, ylabel)
     said, compared = [], []
     for k, (name, given) in enumerate(series.items()):

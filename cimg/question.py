@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cimg.tables import WorldError, brief, some
-from cimg.world import World
+from cimg.world import World, check_is_world
 
 Values = Mapping[str, str | int]
 
@@ -43,6 +43,7 @@ def evidence(
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Codes of what is given and of what is set. A variable may be in both if the values agree:
     in the world where it is set, seeing it there says nothing, and it counts as set."""
+    check_is_world(world)
     seen, done = world.encode(given), world.encode(do)
     for name in done.keys() & seen.keys():
         if seen[name] != done[name]:

@@ -30,8 +30,9 @@ from cimg.eyes import PATCH, to_patches
 from cimg.mechanisms import COLOURS, PLACES, halves
 from cimg.scene import FOOT, ROLES, TOP, Stage, check_scenes, check_world, sample_uniform
 from cimg.sprites import POSES, SIZE
+from cimg.study import complaints
 from cimg.tables import whole
-from cimg.world import World
+from cimg.world import World, check_is_world
 
 FORMAT = 1  # of the description that is kept with the weights
 SHIPPED = checkpoint.FOLDER / "reader.safetensors"
@@ -107,8 +108,10 @@ class Reader(nn.Module):
         Raises:
             SceneError: not scenes, or a world with a label that this reader doesn't tell, or with
                 other characters than it was taught.
+            WorldError: no world at all.
         """
         check_scenes(scenes)
+        check_is_world(world)
         names = {"sky": ("sky",)} | {
             role: (f"{role}_character", f"{role}_type", pose) for role, pose in ROLES.items()
         }
@@ -214,7 +217,7 @@ def load(path: str | Path = SHIPPED, stage: Stage | None = None) -> Reader:
     Raises:
         CheckpointError: no such file, a broken one, or weights of something else.
     """
-    tensors, about = checkpoint.read(Path(path))
+    tensors, about = checkpoint.read(path := checkpoint.to_path(path))
     own = scene.stage()
     stage = stage or own
     fits = about.get("pictures", own.digest) == stage.digest  # the shipped ones don't say
@@ -228,7 +231,7 @@ def load(path: str | Path = SHIPPED, stage: Stage | None = None) -> Reader:
         reader = Reader(*widths, stage=stage)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: its settings can't be used ({error})") from error
-    checkpoint.fit(reader, tensors, Path(path))
+    checkpoint.fit(reader, tensors, path)
     return reader.eval().requires_grad_(False)
 
 
@@ -239,9 +242,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=Settings.seed)
     parser.add_argument("--out", type=Path, default=SHIPPED)
     given = parser.parse_args()
-    checkpoint.check_place(given.out)
-    settings = Settings(steps=given.steps, seed=given.seed)
-    save(train(settings), settings, given.out)
+    with complaints(parser):
+        checkpoint.check_place(given.out)
+        settings = Settings(steps=given.steps, seed=given.seed)
+        save(train(settings), settings, given.out)
     print(f"kept in {given.out.name}")
 
 

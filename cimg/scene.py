@@ -37,6 +37,7 @@ from .codes import (
 )
 from .pixels import check_scenes, save_png, to_rgb
 from .sprites import POSES, SIZE, TRANSPARENT, Palette
+from .tables import some
 from .world import World
 
 __all__ = [
@@ -168,7 +169,8 @@ class Stage:
         codes: dict[str, np.ndarray] = {}
         for name, allowed in self.variables.items():
             if name not in values:
-                raise SceneError(f"to draw a scene, '{name}' is needed; given: {', '.join(values)}")
+                given = some(list(values))
+                raise SceneError(f"to draw a scene, '{name}' is needed; given: {given}")
             code = integers(values[name], f"'{name}'")
             if code.dim() != 1:
                 raise SceneError(f"'{name}': expected a tensor [n], found {describe(code)}")
@@ -222,7 +224,11 @@ def _stage(cast: Cast) -> Stage:
 
 
 def render(values: Mapping[str, Tensor], stage: Stage | None = None) -> Tensor:
-    """`Stage.render`, on the course's own stage if no other is given."""
+    """`Stage.render`, on the course's own stage if no other is given.
+
+    Raises SceneError, as that does, and for what is no stage."""
+    if stage is not None and not isinstance(stage, Stage):
+        raise SceneError(f"expected a stage, as stage_of gives it; found {describe(stage)}")
     return (stage or _stage(Cast())).render(values)
 
 

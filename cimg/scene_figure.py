@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection
 from textwrap import wrap
 
 import numpy as np
@@ -32,7 +32,7 @@ from cimg.sprites import TRANSPARENT
 @house_style
 def scenes(
     scenes: Tensor,
-    captions: Sequence[str] | None = None,
+    captions: Collection[str] | None = None,
     columns: int | None = None,
     zoom: int = 4,
     marks: Tensor | None = None,
@@ -58,12 +58,18 @@ def scenes(
     Raises SceneError for what isn't a scene, ValueError for captions or marks that don't fit."""
     pixels = pixels_of(scenes)
     n, height, width = pixels.shape
-    if captions is not None and (isinstance(captions, str) or len(captions) != n):
-        found = repr(captions) if isinstance(captions, str) else len(captions)
+    listed = isinstance(captions, Collection) and not isinstance(captions, str)
+    if captions is not None and (not listed or len(captions) != n):
+        found = len(captions) if listed else repr(captions)
         raise ValueError(f"captions: expected {n}, one for each scene, found {found}")
+    captions = None if captions is None else [str(text) for text in captions]
     if marks is not None and (_kind(marks) != f"bool {list(scenes.shape)}"):
         raise ValueError(f"marks: expected bool {list(scenes.shape)}, found {_kind(marks)}")
-    if zoom not in range(1, 17) or (columns is not None and columns < 1):
+    if (
+        not isinstance(zoom, int)
+        or zoom not in range(1, 17)
+        or (columns is not None and (not isinstance(columns, int) or columns < 1))
+    ):
         raise ValueError(f"expected zoom 1 to 16 and columns >= 1, found {zoom} and {columns}")
     w, h, gap = width * zoom, height * zoom, 14
     columns = min(n, columns or max(1, 920 // (w + gap)))
@@ -86,7 +92,7 @@ def scenes(
 
 def _in_words(
     pixels: Tensor,
-    captions: Sequence[str] | None,
+    captions: Collection[str] | None,
     marks: Tensor | None,
     title: str,
     stage: Stage | None,

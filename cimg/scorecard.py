@@ -24,7 +24,7 @@ from cimg.data import draw, draw_evenly, held_out
 from cimg.doubt import explain
 from cimg.scene import SceneError, stage_of
 from cimg.step import Settings
-from cimg.study import wilson, write_results
+from cimg.study import complaints, wilson, write_results
 from cimg.train import load, settings_of_shipped, train
 from cimg.world import World
 
@@ -155,6 +155,12 @@ def main() -> None:
     parser.add_argument("--model", default="causal", help="causal or plain")
     parser.add_argument("--out", type=Path, default=Path("build/score.json"))
     given = parser.parse_args()
+    with complaints(parser):
+        measure(given)
+
+
+def measure(given: argparse.Namespace) -> None:
+    """Each world's shipped model, or fresh runs, as the command was told; printed and written."""
     out: dict[str, Any] = {"test seed": score.TEST_SEED}
     for name in given.worlds:
         print(f"{name}:", flush=True)

@@ -13,8 +13,9 @@ from collections.abc import Collection, Iterable
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from cimg.question import targets_of
 from cimg.tables import WorldError
-from cimg.world import World
+from cimg.world import World, check_is_world
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -25,7 +26,8 @@ MAX_MEDIATORS = 12
 
 def names_of(world: World, names: str | Iterable[str]) -> list[str]:
     """One name or several as a list, each checked."""
-    listed = [names] if isinstance(names, str) else list(names)
+    check_is_world(world)
+    listed = list(targets_of(names))
     for name in listed:
         world.variable(name)
     return listed

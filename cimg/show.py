@@ -13,7 +13,8 @@ from cimg.picture import COLOURS, Picture, finish, house_style
 from cimg.plots import BARS, DASHES, HATCHES, LINES, Table, curves, distributions, table
 from cimg.rungs import rungs
 from cimg.scene_figure import scenes
-from cimg.world import World, WorldError
+from cimg.tables import brief
+from cimg.world import World, WorldError, check_is_world
 
 __all__ = [
     "BARS",
@@ -47,11 +48,12 @@ def graph(
     border, and exactly the arrows into it are cut. `highlight` takes names and arrows (cause,
     effect). `style` adds the part of the picture that no variable decides. Raises WorldError for
     unknown names and values, and where `given` and `do` contradict each other."""
+    check_is_world(world)
     given, do = _names(world, given), _names(world, do)
     for n in given:
         if do.get(n, given[n]) != given[n]:
             raise WorldError(f"{n}: given is {given[n]!r}, but do sets it to {do[n]!r}")
-    nodes, marked = world.graph(), {highlight} if isinstance(highlight, str) else set(highlight)
+    nodes, marked = world.graph(), _marked(highlight)
     drawn = [*world.visible, *["style"] * style] if world.visible else []
     if drawn and (taken := {"picture", "style"} & set(nodes)):
         raise WorldError(f"a variable is named {min(taken)!r}, as is a node that the figure adds")
@@ -82,9 +84,18 @@ def graph(
     return finish(draw(nodes, lines, kinds, title), ". ".join(said) + ".", colours=24)
 
 
+def _marked(highlight: Iterable[str | tuple[str, str]]) -> set[str | tuple[str, str]]:
+    """What is to be highlighted, names and arrows."""
+    try:
+        return {highlight} if isinstance(highlight, str) else set(highlight)
+    except TypeError as error:  # nothing that can be gone through, or a list in place of an arrow
+        found = brief(highlight)
+        raise WorldError(f"highlight: expected names and arrows, found {found}") from error
+
+
 def _names(world: World, values: Mapping[str, str | int] | None) -> dict[str, str]:
     """Evidence or an intervention by the names of the values."""
-    return {n: world.variables[n].values[code] for n, code in world.encode(values or {}).items()}
+    return {n: world.variables[n].values[code] for n, code in world.encode(values).items()}
 
 
 def _label(name: str, given: Mapping[str, str], do: Mapping[str, str]) -> list[str]:

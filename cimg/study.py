@@ -2,7 +2,9 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from statistics import fmean, stdev
@@ -21,10 +23,12 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     """Mean over three training seeds, and half the width of its 95 % interval by Student's t.
 
     Raises:
-        ValueError: not three numbers.
+        ValueError: not three finite numbers.
     """
     if len(values) != 3:
         raise ValueError(f"expected the values of three seeds, found {len(values)}")
+    if not all(isinstance(x, int | float) and math.isfinite(x) for x in values):
+        raise ValueError(f"expected the numbers of three seeds, found {short(values)}")
     return fmean(values), STUDENT * stdev(values) / math.sqrt(3)
 
 
@@ -35,9 +39,12 @@ def three_seeds(name: str, key: str, path: Path = FOLDER) -> str:
         name: of the file, which keeps the three values under "right".
 
     Raises:
-        ValueError: as `read_results` and `interval`.
+        ValueError: as `read_results` and `interval`; results without this figure.
     """
-    middle, half = interval(read_results(path / f"{name}.json")["right"][key])
+    try:
+        middle, half = interval(read_results(path / f"{name}.json")["right"][key])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{name}: no figure of three seeds for {short(key)}") from error
     return f"{middle:.1f} ± {half:.1f}"
 
 
@@ -56,6 +63,29 @@ def read_results(path: Path) -> dict[str, Any]:
         ValueError: the file can't be read, is too large, or is no JSON object.
     """
     return read_object(path, LARGEST) if path.exists() else {}
+
+
+def read_runs(path: Path, *lists: str) -> dict[str, Any]:
+    """Results in which these are lists of dicts, one for each run; empty if there is no file yet.
+
+    Raises:
+        ValueError: as `read_results`, or something else in place of such a list.
+    """
+    found = {name: [] for name in lists} | read_results(path)
+    for name in lists:
+        runs = found[name]
+        if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
+            raise ValueError(f"{path}: '{name}' should be a list of runs, found {short(runs)}")
+    return found
+
+
+@contextmanager
+def complaints(parser: ArgumentParser) -> Iterator[None]:
+    """What goes wrong in a command is said in one line, and it ends with 2."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        parser.exit(2, f"{parser.prog}: {error}\n")
 
 
 def write_results(path: Path, results: Mapping[str, Any], digits: int | None = None) -> None:

@@ -101,6 +101,9 @@ def check_heads(variables: Sequence[Variable]) -> None:
     if not 0 < len(variables) <= MAX_VARIABLES:
         raise WorldError(f"a world has 1 to {MAX_VARIABLES:,} variables, found {len(variables):,}")
     for position, variable in enumerate(variables):
+        if not isinstance(variable, Variable):
+            found = brief(variable)
+            raise WorldError(f"variable number {position + 1}: expected a Variable, found {found}")
         check_name(variable.name, f"variable number {position + 1}", "its name")
     names = [variable.name for variable in variables]
     check_unique(names, "the world", "variable")
@@ -110,6 +113,9 @@ def check_heads(variables: Sequence[Variable]) -> None:
         if not isinstance(variable.in_image, bool):
             found = brief(variable.in_image)
             raise WorldError(f"{where}: in_image must be true or false, found {found}")
+        for part in ("values", "parents"):
+            if not isinstance(found := getattr(variable, part), list | tuple):
+                raise WorldError(f"{where}: {part} must be a tuple of names, found {brief(found)}")
         if not variable.values:
             raise WorldError(f"{where}: values is empty; a variable has at least one value")
         for value in variable.values:

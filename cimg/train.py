@@ -25,6 +25,7 @@ from cimg.conditional import ConditionalVAE
 from cimg.data import Batches, held_out
 from cimg.scene import add_sprites
 from cimg.step import MODELS, Settings, advance, loss, optimisers, schedule
+from cimg.study import complaints
 from cimg.tables import whole
 from cimg.world import World, WorldError
 
@@ -59,12 +60,12 @@ def train(
     """
     settings, every = settings or Settings(), whole(every, "every", 1)
     if path:
-        checkpoint.check_place(Path(path))
+        checkpoint.check_place(path := checkpoint.to_path(path))
     torch.manual_seed(settings.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = MODELS[settings.model](world, settings.hidden).to(device)
     found = optimisers(model, settings)
-    state = Path(path).with_suffix(".run.safetensors") if path else None
+    state = path.with_suffix(".run.safetensors") if path else None
     first = resume(model, found, settings, state) if state and state.is_file() else 0
     batches = Batches(world, settings.batch, settings.seed, ~held_out(world, settings.held_out))
     since: list[dict[str, float]] = []
@@ -81,7 +82,7 @@ def train(
                 keep_run(state, model, found, settings, step + 1)
     finish(model, settings, batches)
     if path:
-        save(model, settings, Path(path))
+        save(model, settings, path)
         state.unlink(missing_ok=True)
         state.with_suffix(".json").unlink(missing_ok=True)
     return model
@@ -124,7 +125,7 @@ def load(name: str | Path = "duel", world: World | None = None) -> ConditionalVA
         SceneError: the world can't be drawn; sheets of one's own are made known by `add_sprites`.
     """
     shipped = isinstance(name, str) and not name.endswith(".safetensors")
-    path = checkpoint.FOLDER / f"{name}.safetensors" if shipped else Path(name)
+    path = checkpoint.FOLDER / f"{name}.safetensors" if shipped else checkpoint.to_path(name)
     if shipped and not path.is_file():
         there = ", ".join(shipped_models()) or "none"
         raise CheckpointError(f"no weights named '{name}' are shipped; there are: {there}")
@@ -192,11 +193,8 @@ def keep_run(
 
 
 def resume(model: ConditionalVAE, found: list[Optimizer], settings: Settings, path: Path) -> int:
-    """Take up a run that `keep_run` kept; returns its step.
-
-    Raises:
-        CheckpointError: a broken file, or one of another run; the error says what is different.
-    """
+    """Take up a run that `keep_run` kept; returns its step. Raises CheckpointError for a broken
+    file, and for one of another run: it says what is different."""
     tensors, about = checkpoint.read(path)
     now, before = asdict(settings), asdict(settings_of(about, path))
     differ = [f"{k} was {before[k]}, is {now[k]}" for k in now if before[k] != now[k]]
@@ -208,12 +206,16 @@ def resume(model: ConditionalVAE, found: list[Optimizer], settings: Settings, pa
         what = "; ".join(differ)
         raise CheckpointError(f"{path}: kept by another run ({what}); remove it to start anew")
     step = about.get("step")
-    if not isinstance(step, int) or not 0 < step < settings.steps:
+    if type(step) is not int or not 0 < step < settings.steps:
         raise CheckpointError(f"{path}: expected a step of {settings.steps}, found {step!r}")
     own = {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
     moments = {k: v for k, v in tensors.items() if not k.startswith("model.")}
     if {k: list(x.shape) for k, x in moments.items()} != moments_of(found):
         raise CheckpointError(f"{path}: the optimisers' moments are those of another model")
+    for key, x in moments.items():
+        signed = key.endswith(("momentum_buffer", "exp_avg"))  # all else counts, or is squared
+        if x.dtype != torch.float32 or not x.isfinite().all() or not (signed or (x >= 0).all()):
+            raise CheckpointError(f"{path}: '{key}' can't be what an optimiser remembers")
     checkpoint.fit(model, own, path)
     for i, optimiser in enumerate(found):
         state = optimiser.state_dict()
@@ -255,7 +257,7 @@ def main() -> None:
         parts = ", ".join(f"{k.replace('_', ' ')} {v:.2f}" for k, v in losses.items())
         tqdm.write(f"step {step}, {time.perf_counter() - start:.0f} s: {parts}")
 
-    try:
+    with complaints(parser):
         if sprites:
             add_sprites(sprites)
         own = name.endswith(".json")
@@ -263,8 +265,6 @@ def main() -> None:
         place = Path(name).with_suffix("") if own else checkpoint.FOLDER / name
         out = out or place.with_name(place.name + "-model" * own + ".safetensors")
         model = train(world, Settings(**given), out, report=report)
-    except ValueError as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
     parameters = sum(p.numel() for p in model.parameters())
     print(f"{out}: {parameters:,} parameters, {out.stat().st_size / 1e6:.1f} MB")
 

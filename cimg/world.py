@@ -45,6 +45,12 @@ __all__ = ["Variable", "World", "WorldError"]
 FOLDER = Path(__file__).parent / "worlds"
 
 
+def check_is_world(thing: Any) -> None:
+    """Raises WorldError for what is no World: most often it is the name of one."""
+    if not isinstance(thing, World):
+        raise WorldError(f"expected a World, as World.load gives it; found {brief(thing)}")
+
+
 class World:
     """A DAG of named discrete variables with tables. It is checked when made and never changes.
 
@@ -55,6 +61,8 @@ class World:
 
     def __init__(self, variables: Iterable[Variable], name: str = "", about: str = "") -> None:
         """Raises WorldError for the first thing that is wrong with `variables`."""
+        if not isinstance(variables, Iterable):
+            raise WorldError(f"expected the world's variables, found {brief(variables)}")
         listed = list(variables)
         for text, what in ((name, "name"), (about, "about")):
             if not isinstance(text, str):

@@ -224,6 +224,10 @@ def main(arguments: list[str]) -> int:
     except (SiteError, NotesError) as error:
         print(f"docs: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        place = error.filename or folder
+        print(f"docs: {place}: can't be written: {error.strerror}", file=sys.stderr)
+        return 1
     shown = folder.relative_to(ROOT) if folder.is_relative_to(ROOT) else folder
     print(f"{count} pages: open {shown / 'index.html'} in a browser")
     if "--look" not in arguments:

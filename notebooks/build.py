@@ -336,6 +336,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (BuildError, LessonError) as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:
+        place = error.filename or options.out
+        print(f"{place}: can't be written: {error.strerror}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -7,7 +7,7 @@ python notebooks/readme.py --check    # change nothing, say what is out of date
 import sys
 
 from build import HERE, ROOT, read_lessons, read_notebook, write_atomically
-from cimg.files import put_between
+from cimg.files import put_between, write_file
 from lesson import Lesson
 
 README = ROOT / "README.md"
@@ -68,7 +68,7 @@ def main(arguments: list[str]) -> int:
         return int(new != text)
     if write_atomically(README, new):
         print("README.md: table of notebooks written")
-    COVER.write_bytes(cover())
+    write_file(COVER, cover())
     return 0
 
 

@@ -4,6 +4,7 @@ Needs nothing but Python. The PNG files are written here, uncompressed, so that 
 byte for byte on every machine (compressors differ from one build of zlib to the next).
 """
 
+import os
 import struct
 import sys
 import zlib
@@ -102,6 +103,13 @@ def png(rows: Rows, colours: list[tuple[int, int, int]], compress: bool = False)
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
+def put(path: Path, content: bytes) -> None:
+    """A file, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
 def main(folder: Path = HERE) -> None:
     """Writes the sheets and the contact sheet into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,9 +117,9 @@ def main(folder: Path = HERE) -> None:
     sheets = {(c, t): draw_sheet(c, t) for c in CHARACTERS for t in TYPES}
     for (character, kind), sheet in sheets.items():
         path = folder / f"{character}-{kind}.png"
-        path.write_bytes(png(sheet, colours))
+        put(path, png(sheet, colours))
         print(f"wrote {path.name}")
-    (folder / "contact-sheet.png").write_bytes(png(contact_sheet(sheets), colours, compress=True))
+    put(folder / "contact-sheet.png", png(contact_sheet(sheets), colours, compress=True))
     print("wrote contact-sheet.png")
 
 

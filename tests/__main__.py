@@ -85,7 +85,8 @@ def find_notebooks() -> list[str]:
 def main(passed_on: list[str]) -> int:
     start = time.perf_counter()
     paths = find_notebooks()
-    compare = ["--nbval", "--nbval-cell-timeout=900", f"--nbval-sanitize-with={SANITIZE}"]
+    compare = ["--nbval", "--nbval-cell-timeout=900", "--nbval-kernel-startup-timeout=300"]
+    compare.append(f"--nbval-sanitize-with={SANITIZE}")
     stages = [
         ("package and house", ["tests", "-m", "not timed", "--durations=10"]),
         (TIMED, ["tests", "-m", "timed"]),

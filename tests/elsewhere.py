@@ -18,12 +18,13 @@ import tempfile
 from pathlib import Path
 
 from cimg.course import copy_course
-from tests.__main__ import find_notebooks
+from tests.__main__ import environment, find_notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
 SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
 EXACT = ("digests", "world", "query", "counterfactual", "coupling", "bounds", "sprites", "scene")
 EXACT += ("data", "files", "course", "hidden", "damage", "check", "study", "show", "interop")
+EXACT += ("arena", "storm", "pyro_query", "checkpoint", "reading", "explorer", "imagine")
 CIRCUMSTANCES = (
     {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "1"},
     {"TZ": "America/St_Johns", "LC_ALL": "tr_TR.UTF-8", "OMP_NUM_THREADS": "2",
@@ -51,13 +52,16 @@ def notebooks(seed: int, only: list[str]) -> list[str]:
     that folder: of its name, pytest would take brackets for something else."""
     paths = [path for path in find_notebooks() if not only or Path(path).name[:2] in only]
     random.Random(seed).shuffle(paths)
-    nbval = ["--nbval", "--nbval-cell-timeout=900", f"--nbval-sanitize-with={SANITIZE}"]
-    return pytest(*nbval, *paths)
+    nbval = ["--nbval", "--nbval-cell-timeout=900", "--nbval-kernel-startup-timeout=300"]
+    return pytest(*nbval, f"--nbval-sanitize-with={SANITIZE}", *paths)
 
 
 def with_locale(name: str, folder: Path) -> dict[str, str]:
     """What to set for a locale: where the system lacks it, it is made from its definition; where
-    that is missing as well, the locale is C, and that is said."""
+    that is missing as well there is nothing to be shown.
+
+    Raises:
+        RuntimeError: the system has neither."""
     if name == "C" or sys.platform != "linux":
         return {"LC_ALL": name}
     code = "import locale; locale.setlocale(locale.LC_ALL, '')"
@@ -67,7 +71,8 @@ def with_locale(name: str, folder: Path) -> dict[str, str]:
     found = {"LC_ALL": name} | ({"LOCPATH": str(folder)} if (folder / name).is_dir() else {})
     known = subprocess.run([sys.executable, "-c", code], env=os.environ | found, check=False,
                            capture_output=True)  # fmt: skip
-    print(f"the locale {name} " + ("is there" if not known.returncode else "is missing: C instead"))
+    if known.returncode:
+        raise RuntimeError(f"this system has no locale {name}: install it, or localedef's sources")
     return found
 
 
@@ -91,8 +96,12 @@ def run(number: int, names: list[str] | None) -> list[str]:
         print(f"\n=== {number}: {told}, in a folder named {folder.name!a}", flush=True)
         (locales := Path(base, "locales")).mkdir()
         path = os.pathsep.join([str(ROOT), str(ROOT / "notebooks")])
-        here = os.environ | {"PYTHONPATH": path, "TQDM_DISABLE": "1"} | circumstance
-        here |= with_locale(circumstance["LC_ALL"], locales)
+        here = environment() | circumstance  # offline, as `make test` is
+        here["PYTHONPATH"] = os.pathsep.join([here["PYTHONPATH"], path])
+        try:
+            here |= with_locale(circumstance["LC_ALL"], locales)
+        except RuntimeError as error:
+            return [f"{number}: {error}"]
         copy_course(folder / "course")
         before = files(folder)
         commands = {"exact tests": (exact(), folder)}

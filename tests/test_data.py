@@ -268,18 +268,28 @@ def test_what_is_exported_comes_back(world, zoom, tmp_path):
     assert len(list(table.parent.iterdir())) == 13
 
 
-def test_an_export_over_an_earlier_one(tmp_path):
-    export(tmp_path, DUEL, 3, seed=1)
-    export(tmp_path, DUEL, 5, seed=2)
-    again = export(tmp_path / "new", DUEL, 5, seed=2)
-    assert read_table(tmp_path / "labels.csv") == read_table(again)
-    for row in read_table(again):
-        assert (tmp_path / row["file"]).read_bytes() == (again.parent / row["file"]).read_bytes()
+def contents(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_no_table_stands_beside_pictures_that_are_not_its_own(tmp_path, monkeypatch):
-    """An export that breaks off over an earlier one: some pictures are new, so the table goes."""
-    export(tmp_path, DUEL, 3, seed=1)
+def test_nothing_is_written_over(tmp_path):
+    """The same export again changes nothing; another one, or one over other files, is refused."""
+    table = export(tmp_path / "out", DUEL, 3, seed=1)
+    before = contents(tmp_path)
+    assert export(tmp_path / "out", DUEL, 3, seed=1) == table
+    for other in ({"n": 3, "seed": 2}, {"n": 2, "seed": 1}, {"n": 3, "seed": 1, "zoom": 2}):
+        with pytest.raises(SceneError, match="out: .* something else in it already"):
+            export(tmp_path / "out", DUEL, **other)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "thesis.txt").write_text("all of it")
+    before = contents(tmp_path)
+    with pytest.raises(SceneError, match="own: .* something else in it already"):
+        export(tmp_path / "own", DUEL, 3, seed=1)
+    assert contents(tmp_path) == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "own"]
+
+
+def test_what_breaks_off_leaves_nothing(tmp_path, monkeypatch):
     saved = cimg.data.save_png
 
     def full(scene, path, zoom):
@@ -289,8 +299,8 @@ def test_no_table_stands_beside_pictures_that_are_not_its_own(tmp_path, monkeypa
 
     monkeypatch.setattr(cimg.data, "save_png", full)
     with pytest.raises(SceneError, match="000001.png: can't be written: No space left"):
-        export(tmp_path, DUEL, 3, seed=2)
-    assert {p.name for p in tmp_path.iterdir()} == {"000000.png", "000001.png", "000002.png"}
+        export(tmp_path / "out", DUEL, 3, seed=2)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "labels.csv"])
@@ -304,39 +314,34 @@ def test_a_file_where_a_folder_is_to_go(place, tmp_path):
     assert not list((tmp_path / "good").glob("*.png"))
 
 
-@pytest.mark.parametrize("what", ["mkdir", "unlink", "open", "replace"])
+@pytest.mark.parametrize("what", ["mkdir", "rename", "open", "replace"])
 def test_no_permission(what, tmp_path, monkeypatch):
     """By a stand-in: root may write anywhere."""
 
     def refuse(path, *arguments, **options):
-        if what in ("mkdir", "unlink") or "labels.csv" in str(path):
+        if what in ("mkdir", "rename") or "labels.csv" in str(path):
             raise PermissionError(13, "Permission denied", str(path))
         return good(path, *arguments, **options)
 
-    places = {"open": (cimg.files, "open"), "replace": (os, "replace")}
-    place, name = places.get(what, (Path, what))
-    good = getattr(place, name, open)
-    monkeypatch.setattr(place, name, refuse, raising=False)
+    place = {"open": cimg.files, "mkdir": Path}.get(what, os)
+    good = getattr(place, what, open)
+    monkeypatch.setattr(place, what, refuse, raising=False)
     with pytest.raises(SceneError, match="out: can't be written to: Permission denied"):
         export(tmp_path / "out", DUEL, 2)
     monkeypatch.undo()
-    left = {path.name for path in (tmp_path / "out").glob("*")}
-    assert not [name for name in left if "labels.csv" in name]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs links")
-def test_a_link_in_the_table_s_place_or_on_the_way_there_is_not_followed(tmp_path, monkeypatch):
+def test_links_in_the_folder_are_not_followed(tmp_path):
     """Whoever gave the folder away may have put them there."""
-    monkeypatch.setattr(os, "getpid", lambda: 7)
     (folder := tmp_path / "out").mkdir()
     (other := tmp_path / "other").write_text("not yours")
-    names = ("labels.csv", "labels.csv.tmp", ".labels.csv.7.tmp", "000000.png")
-    for name in names:
+    for name in ("labels.csv", "000000.png", "000001.png"):
         (folder / name).symlink_to(other)
-    table = export(folder, DUEL, 2)
-    assert other.read_text() == "not yours"
-    assert not table.is_symlink() and len(read_table(table)) == 2
-    assert not (folder / "000000.png").is_symlink()
+    with pytest.raises(SceneError, match="something else in it already"):
+        export(folder, DUEL, 2)
+    assert other.read_text() == "not yours" and len(list(folder.iterdir())) == 3
 
 
 @pytest.mark.parametrize(

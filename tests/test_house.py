@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import rules
@@ -129,7 +130,10 @@ def test_what_is_pinned_is_what_is_installed_and_complete():
 def test_environment_yml_has_the_same_ranges():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     conda = {d for d in environment["dependencies"] if isinstance(d, str)}
-    expected = {f"python{PROJECT['project']['requires-python']}", "pip"}
+    (python,) = [d for d in conda if d.startswith("python")]
+    version = re.fullmatch(r"python=(3\.\d+)", python)[1]  # repo2docker understands no range
+    assert SpecifierSet(PROJECT["project"]["requires-python"]).contains(version)
+    expected = {python, "pip"}
     expected.add(PROJECT["build-system"]["requires"][0])
     for name, wanted in ranges().items():
         own = CONDA_NAMES.get(name, Requirement(str(wanted)).name)

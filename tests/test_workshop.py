@@ -27,7 +27,9 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="JupyterHub needs Lin
 if os.name != "posix":
     pytest.skip("JupyterHub needs Linux or macOS", allow_module_level=True)
 
-from workshop import begin, load, memory, register, results
+import pwd
+
+from workshop import begin, load, memory, register, results, settings
 from workshop.hub import PARTS, configure
 from workshop.rehearsal import Rehearsal
 from workshop.settings import KNOWN, SettingsError, read_settings
@@ -75,6 +77,7 @@ def test_the_defaults_are_for_this_machine_only_with_walls(root):
         ({"HUB_NAMES": __file__, "HUB_LEARNERS": "3"}, "one of them"),
         ({"HUB_PASSWORD": "1234"}, "HUB_PASSWORD is no setting"),
         ({"HUB_SHARED_ACCOUNT": "yes"}, "isn't needed"),
+        ({"HUB_DOMAIN": "https://hub.example.org"}, "a name is expected"),
     ],
 )
 def test_what_is_wrong_or_unsafe_is_refused(root, given, said):
@@ -95,6 +98,19 @@ def test_without_walls_only_if_the_teacher_says_so(system, user, monkeypatch):
     with pytest.raises(SettingsError, match="can read and change your files"):
         read_settings({})
     assert not read_settings({"HUB_SHARED_ACCOUNT": "yes"}).walls
+
+
+def test_user_ids_that_are_somebodys_are_refused(root, monkeypatch, tmp_path):
+    monkeypatch.setattr(settings, "SUBORDINATE", tmp_path / "subuid")
+    (tmp_path / "subuid").write_text("# a comment\nada:400000:65536\n")
+    ada = SimpleNamespace(pw_uid=300_007, pw_name="ada")
+    monkeypatch.setattr(pwd, "getpwall", lambda: [ada])
+    with pytest.raises(SettingsError, match="300007 is ada's"):
+        read_settings({})
+    with pytest.raises(SettingsError, match="400000 to 465535 is ada's, for containers"):
+        read_settings({"HUB_FIRST_NUMBER": "399000"})
+    assert read_settings({"HUB_FIRST_NUMBER": "300008"}).first_number == 300_008
+    assert read_settings({"HUB_FIRST_NUMBER": "500000"}).first_number == 500_000
 
 
 def test_names_are_read_from_a_file(root, tmp_path):
@@ -120,6 +136,17 @@ def test_the_configuration_says_what_the_settings_do(root):
     granted = {scope for role in c.JupyterHub.load_roles for scope in role["scopes"]}
     assert not granted & {"access:servers", "admin:users", "admin:servers", "proxy", "shutdown"}
     assert "admin_users" not in c.TokenLogin
+    assert c.TokenLogin.allowed_users == {"teacher", *(f"learner-{i:02d}" for i in range(1, 21))}
+    assert c.TokenLogin.allow_existing_users is False and "subdomain_host" not in c.JupyterHub
+
+
+def test_with_a_domain_each_server_has_an_origin_of_its_own(root):
+    c = Config()
+    given = {"HUB_DOMAIN": "hub.example.org", "HUB_CERT": __file__, "HUB_KEY": __file__}
+    configure(c, read_settings(given), "/tmp/x")
+    assert c.JupyterHub.subdomain_host == "https://hub.example.org:8000"
+    configure(c, read_settings({**given, "HUB_PORT": "443"}), "/tmp/x")
+    assert c.JupyterHub.subdomain_host == "https://hub.example.org"
 
 
 # --- register -------------------------------------------------------------------------------------
@@ -217,6 +244,57 @@ def test_the_server_begins_even_where_the_course_cannot_be_copied(begun, tmp_pat
     assert "jupyterhub.singleuser" in command
 
 
+@pytest.mark.skipif(not (PARTS / ".installed").exists(), reason="make hub-setup hasn't been run")
+def test_a_folder_that_was_opened_is_closed_again_and_a_link_is_none(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(PARTS))
+    from workshop.spawner import end_all, own_folder
+
+    me = os.geteuid()
+    own_folder(tmp_path / "ada", me)
+    (tmp_path / "ada").chmod(0o755)
+    own_folder(tmp_path / "ada", me)
+    assert (tmp_path / "ada").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "link").symlink_to(tmp_path / "ada")
+    (tmp_path / "file").touch()
+    for name in ("link", "file"):
+        with pytest.raises(PermissionError, match=name):
+            own_folder(tmp_path / name, me)
+    with pytest.raises(PermissionError, match="of user 1234567's"):
+        own_folder(tmp_path / "ada", 1234567)
+    with pytest.raises(ValueError, match="no learner"):
+        end_all(0)
+
+
+FLEEING = """
+import os, sys, time
+os.setgid(int(sys.argv[1]))
+os.setuid(int(sys.argv[1]))
+end = time.monotonic() + 60
+while time.monotonic() < end:   # always another process, each with a life of a moment
+    os.write(1, b".")
+    if os.fork():
+        os._exit(0)
+"""
+
+
+@pytest.mark.skipif(
+    not (PARTS / ".installed").exists() or sys.platform != "linux" or os.geteuid() != 0,
+    reason="needs root, on Linux, and make hub-setup",
+)
+def test_nothing_that_a_learner_has_begun_escapes_its_end(monkeypatch):
+    monkeypatch.syspath_prepend(str(PARTS))
+    from workshop.spawner import end_all
+
+    number = 10**6 + os.getpid() % 400_000 * 1000 + 999  # as in a rehearsal: nobody's
+    command = [sys.executable, "-S", "-c", FLEEING, str(number)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as fleeing:
+        assert fleeing.stdout.read(100) == b"." * 100  # a hundred processes on
+        end_all(number)
+        start = time.monotonic()
+        fleeing.stdout.read()  # to its end: nobody is left who could write
+        assert time.monotonic() - start < 30
+
+
 def test_kernels_talk_through_the_learners_own_files(begun):
     command, _ = begun()
     assert "--ConnectionFileMixin.transport=ipc" in command
@@ -263,8 +341,15 @@ def test_on_kubernetes_the_same_holds(root):
     assert server["memory"]["limit"] == f"{settings.memory}M"
     assert values["cull"]["timeout"] == settings.idle * 60 and values["cull"]["users"] is False
     assert server["networkPolicy"]["enabled"] and values["proxy"]["https"]["enabled"]
+    own = Config()
+    configure(own, settings, "/tmp/x")
+    (teachers,) = [x for x in own.JupyterHub.load_roles if x["name"] == "teacher"]
+    assert values["hub"]["loadRoles"]["teacher"]["scopes"] == teachers["scopes"]
+    assert "admin_users" not in values["hub"]["config"]["Authenticator"]
     assert values["hub"]["activeServerLimit"] >= 100 and values["hub"]["concurrentSpawnLimit"]
     assert "python -m cimg.course" in server["cmd"][2] and begin.COURSE in server["cmd"][2]
+    assert 'cd "$HOME" && exec jupyterhub-singleuser' in server["cmd"][2]  # onto the own disk
+    assert server["storage"]["homeMountPath"] == "/home/jovyan"
     assert server["defaultUrl"] == begin.FIRST.replace("tree/", f"tree/{begin.COURSE}/")
     asked = values["hub"]["config"]["JupyterHub"]["authenticator_class"]
     assert asked not in ("dummy", "null", "shared-password")
@@ -361,6 +446,20 @@ def work(hub, visitor):
     return hub.folder / "home" / visitor.name / begin.COURSE / "notebooks" / "mine.txt"
 
 
+def shut_out(got):
+    """Whether an answer of a server's is a refusal, or the hub's own page."""
+    return got.status_code == 403 or "/hub/" in got.url
+
+
+def test_jupyterlab_has_no_debugger(hub, learners):
+    """It would listen on a port, for every user of the machine."""
+    page = learners[0].server("GET", "lab").text
+    told = re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page, re.DOTALL)
+    told = json.loads(told[1])
+    assert "@jupyterlab/debugger-extension" in str(told["disabledExtensions"])
+    assert "@jupyterlab/debugger-extension" in str(told["lockedExtensions"])
+
+
 def test_everything_listens_on_this_machine_only(hub, learners):
     every = {*hub.own_processes(), *hub.processes()}
     found = {c.laddr.ip for process in every for c in process.net_connections("inet")
@@ -391,7 +490,7 @@ def test_nobody_gets_into_anothers_server(hub, learners):
     )
     for place in ("api/contents/notebooks/mine.txt", "api/kernels", "lab"):
         got = two.server("GET", place, owner=one.name)
-        assert got.status_code == 403 or "/hub/" in got.url
+        assert shut_out(got)
         assert f"of {one.name}" not in got.text
 
 
@@ -449,15 +548,26 @@ def until(condition, seconds: float = 180) -> None:
 
 
 def test_another_token_shuts_out_who_has_the_old_one(hub, learners):
-    _, two, three = learners
-    command = [sys.executable, "-m", "workshop", "--tokens", three.name]
+    """Who has the old token doesn't come in, and who came in with it is out: sessions, server."""
+    one, two, _ = learners
+    command = [sys.executable, "-m", "workshop", "--tokens", two.name]
     said = subprocess.check_output(command, cwd=ROOT, env=hub.environment, text=True)
     name, new = said.splitlines()[-1].split()
-    assert name == three.name and new != three.token
+    assert name == two.name and new != two.token
     with pytest.raises(Refused, match="Invalid"):
-        Visitor(hub.address, three.name, three.token).log_in()
-    three.token = new
-    assert three.log_in().ok and two.log_in().ok
+        Visitor(hub.address, two.name, two.token).log_in()
+    assert two.server("GET", "api/kernels").json()  # until the hub hears of it
+    rightful = Visitor(hub.address, two.name, new)
+    rightful.patience = 300
+    assert rightful.log_in().ok
+    number = hub.register().number(two.name)
+    until(lambda: not hub.processes(number))
+    assert "/hub/login" in two.get("/hub/home").url
+    assert shut_out(two.server("GET", "api/kernels"))
+    rightful.start_server()
+    assert rightful.server("GET", "api/contents/notebooks/mine.txt").ok
+    assert shut_out(two.server("GET", "api/kernels"))
+    assert one.server("GET", "api/kernels").json()  # nobody else was disturbed
 
 
 @pytest.mark.skipif(not (PARTS / ".installed").exists(), reason="make hub-setup hasn't been run")
@@ -466,15 +576,19 @@ def test_whose_token_was_changed_may_not_stay(book, monkeypatch):
     from workshop.login import TokenLogin
 
     tokens = book.add(["ada", "grace"], 5000)
-    door = TokenLogin(register=str(book.path))
+    handler = SimpleNamespace(find_user=lambda name: None)
+    door = TokenLogin(register=str(book.path), allowed_users={"ada", "grace"})
     asks = lambda name, token: asyncio.run(
-        door.authenticate(None, {"username": name, "password": token})
+        door.authenticate(handler, {"username": name, "password": token})
     )
-    stays = lambda name: asyncio.run(door.refresh_user(SimpleNamespace(name=name)))
+    stays = lambda name, door=door: asyncio.run(door.refresh_user(SimpleNamespace(name=name)))
     assert asks(" Ada ", tokens["ada"]) == "ada" and asks("grace", tokens["ada"]) is None
     assert stays("ada") and stays("grace") and not stays("eve")
-    book.renew(["ada"])
+    new = book.renew(["ada"])
     assert not stays("ada") and asks("ada", tokens["ada"]) is None
+    again = TokenLogin(register=str(book.path), allowed_users={"ada"})  # after a restart
+    assert not stays("ada", again) and not stays("grace", again)
+    assert asks("ada", new["ada"]) == "ada" and stays("ada") and stays("ada", again)
 
 
 def cullers(hub) -> int:

@@ -67,6 +67,10 @@ def configure(c, settings: Settings, runtime: str) -> None:
     hub = c.JupyterHub
     hub.bind_url = f"{scheme}://{host}:{settings.port}"
     hub.ssl_cert, hub.ssl_key = settings.cert, settings.key
+    if settings.domain:  # learner-01.hub.example.org: pages of different origins, to a browser
+        usual = settings.port == (443 if settings.cert else 80)
+        port = "" if usual else f":{settings.port}"
+        hub.subdomain_host = f"{scheme}://{settings.domain}{port}"
     hub.hub_ip, hub.hub_port = HERE, settings.port + 1
     hub.db_url = f"sqlite:///{own / 'jupyterhub.sqlite'}"
     hub.cookie_secret_file = str(own / "cookie_secret")
@@ -84,7 +88,8 @@ def configure(c, settings: Settings, runtime: str) -> None:
     proxy.pid_file = str(own / "proxy.pid")
 
     c.TokenLogin.register = str(own / "register.json")
-    c.TokenLogin.allow_all = True  # whom the register doesn't admit doesn't get that far
+    c.TokenLogin.allowed_users = {TEACHER, *settings.learners}  # the register may have others
+    c.TokenLogin.allow_existing_users = False
     c.TokenLogin.auth_refresh_age = 60
 
     spawner = c.LearnerSpawner

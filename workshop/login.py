@@ -1,27 +1,43 @@
-"""Who gets in: the names of the register, each with their token."""
+"""Who gets in: the names of the class, each with their token of the register."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from jupyterhub import orm
 from jupyterhub.auth import Authenticator
-from traitlets import Dict, Unicode
+from traitlets import Unicode
 
-from workshop.register import Register
+from cimg.files import read_file, write_file
+from workshop.register import MOST_BYTES, Register
+
+ENTERED = "entered.json"  # beside the register: with which fingerprint each one came in
 
 
 class TokenLogin(Authenticator):
     """JupyterHub's login form, checked against the register as it is now.
 
-    Somebody who is given another token is logged out within minutes, and so is who is struck off.
+    Who is given another token, or is no longer of the class, is logged out, and their server is
+    stopped, as soon as anything is heard of them: a page is asked for, somebody logs in under the
+    name, or the server reports that it is there. What was begun with the old token ends with that.
     """
 
     register = Unicode(help="where the register is").tag(config=True)
-    entered = Dict(help="with which fingerprint each one came in")
 
     def entries(self) -> Register:
         """The register, read anew: `make hub-tokens` may have changed it."""
         return Register(Path(self.register))
+
+    def entered(self) -> dict[str, str]:
+        """The fingerprint of the token with which each one came in, also before a restart."""
+        path = Path(self.register).with_name(ENTERED)
+        return json.loads(read_file(path, MOST_BYTES)) if path.exists() else {}
+
+    def enter(self, name: str, fingerprint: str) -> None:
+        """Somebody came in with this token."""
+        path = Path(self.register).with_name(ENTERED)
+        write_file(path, json.dumps({**self.entered(), name: fingerprint}).encode())
 
     async def authenticate(self, handler, data: dict) -> str | None:
         """The name, if the token is theirs."""
@@ -29,10 +45,30 @@ class TokenLogin(Authenticator):
         register = self.entries()
         if not register.admits(name, token):
             return None
-        self.entered = {**self.entered, name: register.entries[name]["token"]}
+        theirs = register.entries[name]["token"]
+        if self.entered().get(name, theirs) != theirs:  # sessions of the old token's are left
+            await end_sessions(handler, handler.find_user(name))
+        self.enter(name, theirs)
         return name
 
     async def refresh_user(self, user, handler=None) -> bool:
-        """Whether who came in may stay. After a restart of the hub all in the register may."""
+        """Whether who came in may stay."""
         entry = self.entries().entries.get(user.name)
-        return entry is not None and self.entered.get(user.name, entry["token"]) == entry["token"]
+        here = not self.allowed_users or user.name in self.allowed_users
+        if entry and here and self.entered().get(user.name, entry["token"]) == entry["token"]:
+            return True  # a teacher may have started the server of who never was here
+        if handler:
+            await end_sessions(handler, user)
+        return False
+
+
+async def end_sessions(handler, user) -> None:
+    """End all that somebody has begun: cookies, tokens of the hub's own, the server; not files."""
+    if user is None:  # never was here
+        return
+    if user.spawner.ready:
+        await handler.stop_single_user(user)
+    user.orm_user.cookie_id = orm.new_token()
+    for token in handler.db.query(orm.APIToken).filter_by(user=user.orm_user):
+        handler.db.delete(token)
+    handler.db.commit()

@@ -12,6 +12,7 @@ from pathlib import Path
 TREE = Path("/sys/fs/cgroup")
 GROUP = "cimg-hub"
 MIB = 2**20
+MOST_PROCESSES = 1000  # and threads, of one learner
 
 
 def make_group(name: str, limit: int, tree: Path = TREE) -> Path | None:
@@ -30,6 +31,11 @@ def make_group(name: str, limit: int, tree: Path = TREE) -> Path | None:
         if newer:
             write(top / "cgroup.subtree_control", "+memory")
         write(group / ("memory.max" if newer else "memory.limit_in_bytes"), str(limit * MIB))
+        if newer:  # a learner's processes can't take all numbers that processes may have
+            with suppress(OSError):
+                write(tree / "cgroup.subtree_control", "+pids")
+                write(top / "cgroup.subtree_control", "+pids")
+                write(group / "pids.max", str(MOST_PROCESSES))
         with suppress(OSError):  # a system without swap may have no such limit
             swap = (
                 ("memory.swap.max", "0") if newer else ("memory.memsw.limit_in_bytes", limit * MIB)

@@ -30,7 +30,7 @@ STARTING = 300.0  # seconds that a hub may take to answer
 def free_ports(count: int) -> int:
     """The first of so many ports in a row that nobody listens on."""
     for _ in range(200):
-        first = random.randrange(20_000, 60_000)
+        first = random.randrange(20_000, 32_000)  # below those that the system gives away
         with suppress(OSError):
             for port in range(first, first + count):
                 with socket.socket() as one:
@@ -68,6 +68,7 @@ class Rehearsal:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        self.log.touch(mode=0o600)  # all tokens are in it
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "workshop"],

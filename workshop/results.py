@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from cimg.files import put_between, write_file
+from workshop.settings import RESERVE, SHARE
 
 HERE = Path(__file__).resolve().parent
 RESULTS, README = HERE / "results.json", HERE / "README.md"
@@ -98,10 +99,18 @@ def summary(measured: dict) -> str:
         f"**{alone} learners{more}** who each change a control every five seconds see at least "
         f"95 % of the pictures within a second; if all change one at the same moment, {together}."
     )
+    memory = min(row["memory_gib"] for row in rows)
+    places = int((memory * 1024 - RESERVE) // SHARE)
+    room = (
+        f"For the test `HUB_MOST` was the number of learners; by itself `make hub` has {places} "
+        f"places on such a machine, so that each learner has all of {SHARE:,} MiB."
+    )
     idle = (
         f"A kernel that has imported the course and does nothing: {measured['idle_kernel_mb']} MB."
     )
-    return "\n".join([f"Measured {where}. Times in seconds.", "", table(rows), "", told, idle])
+    return "\n".join(
+        [f"Measured {where}. Times in seconds.", "", table(rows), "", told, room, idle]
+    )
 
 
 def write_table() -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +14,17 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 HERE = "127.0.0.1"
+SUBORDINATE = Path("/etc/subuid")  # user ids that somebody's containers use
 FIRST_NUMBER = 300_000  # user ids that systemd's list of ids leaves unused
 MOST_LEARNERS = 1_000
 MIB = 2**20
+SHARE = 1024  # MiB for each learner, unless told otherwise
 RESERVE = 2048  # MiB for the hub itself and the system
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 TEACHER = "teacher"
 KNOWN = {
     *("HUB_LEARNERS", "HUB_NAMES", "HUB_IP", "HUB_PORT", "HUB_CERT", "HUB_KEY", "HUB_PLAIN"),
+    "HUB_DOMAIN",
     *("HUB_MOST", "HUB_STARTS", "HUB_MEMORY", "HUB_IDLE", "HUB_FOLDER", "HUB_PYTHON"),
     *("HUB_FIRST_NUMBER", "HUB_SHARED_ACCOUNT"),
 }
@@ -39,6 +43,7 @@ class Settings:
     port: int  # of the page; the two after it are the hub's own, on this machine only
     cert: str
     key: str
+    domain: str  # learners' servers answer at names below it; if empty, all at one address
     most: int  # servers at a time
     starts: int  # servers starting at a time
     memory: int  # for each learner
@@ -133,6 +138,25 @@ def has_walls(values: Mapping[str, str]) -> bool:
     return False
 
 
+def check_numbers(first: int) -> None:
+    """Nobody else on the machine, and nobody's containers, may have one of the learners' user ids:
+    they would share their files."""
+    import pwd  # not on Windows
+
+    last = first + 2 * MOST_LEARNERS
+    taken = [(entry.pw_uid, 1, f"{entry.pw_name}'s") for entry in pwd.getpwall()]
+    with suppress(OSError):
+        for line in SUBORDINATE.read_text(encoding="utf-8").splitlines():
+            if found := re.fullmatch(r"([^:]+):(\d+):(\d+)", line):
+                taken.append((int(found[2]), int(found[3]), f"{found[1]}'s, for containers"))
+    for start, count, whose in taken:
+        if start <= last and first < start + count:
+            raise SettingsError(
+                f"HUB_FIRST_NUMBER={first}: user ids {first} to {last} have to be nobody's; "
+                f"{start}{f' to {start + count - 1}' * (count > 1)} is {whose}"
+            )
+
+
 def read_settings(values: Mapping[str, str]) -> Settings:
     """The settings in an environment.
 
@@ -142,25 +166,33 @@ def read_settings(values: Mapping[str, str]) -> Settings:
     unknown = sorted(k for k in values if k.startswith("HUB_") and k not in KNOWN)
     if unknown:
         raise SettingsError(f"{unknown[0]} is no setting; there are: {', '.join(sorted(KNOWN))}")
-    memory = whole(values, "HUB_MEMORY", 1024, 512, 10**6)
+    memory = whole(values, "HUB_MEMORY", SHARE, 512, 10**6)
     fits = max(1, (psutil.virtual_memory().total // MIB - RESERVE) // memory)
     names = read_names(values)
     ip, cert, key = check_address(values)
     idle = values.get("HUB_IDLE") or "60"
     if not re.fullmatch(r"\d{1,5}(\.\d{1,3})?", idle) or float(idle) == 0:
         raise SettingsError(f"HUB_IDLE={idle}: minutes are expected, 60 say")
+    domain = values.get("HUB_DOMAIN") or ""
+    if domain and not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?", domain):
+        raise SettingsError(f"HUB_DOMAIN={domain}: a name is expected, hub.example.org say")
+    first = whole(values, "HUB_FIRST_NUMBER", FIRST_NUMBER, 1000, 10**9)
+    walls = has_walls(values)
+    if walls:
+        check_numbers(first)
     return Settings(
         learners=names,
         ip=ip,
         port=whole(values, "HUB_PORT", 8000, 1, 65_533),
         cert=cert,
         key=key,
+        domain=domain,
         most=whole(values, "HUB_MOST", fits, 1, MOST_LEARNERS + 1),
         starts=whole(values, "HUB_STARTS", 4 * (os.cpu_count() or 1), 1, MOST_LEARNERS),
         memory=memory,
         idle=float(idle),
         folder=Path(values.get("HUB_FOLDER") or ROOT / "workshop" / "class").absolute(),
         python=values.get("HUB_PYTHON") or "",
-        first_number=whole(values, "HUB_FIRST_NUMBER", FIRST_NUMBER, 1000, 10**9),
-        walls=has_walls(values),
+        first_number=first,
+        walls=walls,
     )

@@ -4,7 +4,6 @@ python -m tests.benchmarks.kept      # README's table anew, from docs/bench.json
 """
 
 import json
-import shutil
 import sys
 from pathlib import Path
 
@@ -85,7 +84,7 @@ def keep(result: dict) -> None:
     whole = merged(read(), result)
     write_file(KEPT, f"{json.dumps(whole, indent=1, ensure_ascii=False)}\n".encode())
     if any(row["module"] == "growth" for row in result["rows"]):
-        shutil.copyfile(ROOT / "build" / PLOT.name, PLOT)
+        write_file(PLOT, (ROOT / "build" / PLOT.name).read_bytes())
     write_readme()
 
 

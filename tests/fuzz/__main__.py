@@ -27,6 +27,8 @@ DISK = "disk"
 
 def killing(name: str, kills: int, seed: int) -> tuple[str, list[str]]:
     hit, faults = kill_often(JOBS[name], kills, seed)
+    if hit < kills and not faults:
+        faults.append(f"{name}: killed {hit} times only, it ends too soon")
     return f"killed {hit} times", faults
 
 
@@ -50,6 +52,7 @@ def filling() -> tuple[str, list[str]]:
 def feeding(name: str, inputs: int, seed: int) -> tuple[str, list[str]]:
     READERS[name].make(random.Random(0))  # what it needs is loaded before memory is limited
     limit_memory()
+    inputs *= READERS[name].ways
     tally = fuzz(READERS[name], inputs, seed)
     if tally.refused < inputs and not tally.faults:
         tally.faults.append(f"{name}: only {tally.refused:,} of its inputs were malformed")

@@ -7,11 +7,14 @@ to the last byte, then mounted read-only. Elsewhere a limit on the size of files
 disk, and a folder without permission, used by nobody in particular, for the closed one.
 """
 
+import contextlib
+import io
 import os
 import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,11 +30,30 @@ from cimg.scene import SceneError, render, sample_uniform, save_png, stage
 from cimg.step import Settings
 from cimg.world import World, WorldError
 
+from .kills import LESSON, build
+
 ROOT = Path(__file__).resolve().parents[2]
 DUEL, ARENA = World.load("duel"), World.load("arena")
 SCENES = render(sample_uniform(stage().variables, 2, seed=3))
 LARGE = bytes(range(256)) * 4000
 RUN = Settings(steps=2, batch=2, hidden=8, warm_up=1)
+
+
+class NotBuilt(RuntimeError):
+    """The builder ended with an error; this is what it said."""
+
+
+def build_notebook(folder: Path, i: int) -> None:
+    """One of two notebooks, from a source elsewhere."""
+    with tempfile.TemporaryDirectory() as place:
+        Path(place, "00-first.py").write_text(LESSON.replace("ANSWER", str(i)), encoding="utf-8")
+        options = [f"--source={place}", f"--out={folder / 'notebooks'}", f"--record={place}/record"]
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            code = build.main(options)
+    if code:
+        raise NotBuilt(said.getvalue())
+
 
 Write = Callable[[Path, int], object]
 WRITERS: dict[str, tuple[Write, type[Exception]]] = {  # each writes one of two things
@@ -44,9 +66,10 @@ WRITERS: dict[str, tuple[Write, type[Exception]]] = {  # each writes one of two 
         CheckpointError,
     ),
     "training": (lambda p, i: train.train(DUEL, RUN, p / "run.safetensors"), CheckpointError),
-    "export": (lambda p, i: export(p / "out", DUEL, 30 + 200 * i, seed=i, zoom=4), SceneError),
+    "export": (lambda p, i: export(p / f"out{i}", DUEL, 30 + 200 * i, seed=i, zoom=4), SceneError),
     "course": (lambda p, i: copy_course(p / "course"), CourseError),
 }
+ON_A_DISK = WRITERS | {"building": (build_notebook, NotBuilt)}  # its kernel needs more
 LATER = ("training", "course")  # too large for the little disk: tried only where they must fail
 
 
@@ -58,7 +81,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def refused(name: str, folder: Path, exact: bool = True) -> list[str]:
     """Faults of one writer that can't write here."""
-    write, error = WRITERS[name]
+    write, error = ON_A_DISK[name]
     before = files(folder)
     try:
         write(folder, 1)
@@ -70,13 +93,9 @@ def refused(name: str, folder: Path, exact: bool = True) -> list[str]:
         return [f"{name}: written all the same"]
     faults = [] if said.strip() else [f"{name}: an error without words"]
     after = files(folder)
-    gone = [k for k, x in before.items() if after.get(k) != x and k != "out/labels.csv"]
+    gone = [k for k, x in before.items() if after.get(k) != x]
     half = [k for k in after if k.endswith(".tmp")]
-    more = [
-        k for k in after.keys() - before.keys() if exact and not k.startswith(("out/", "course/"))
-    ]
-    if name == "export":  # some pictures may be new, each of them whole
-        gone = [k for k in gone if not k.startswith("out/")]
+    more = [k for k in after.keys() - before.keys() if exact and not k.startswith("course/")]
     return faults + [f"{name}: changed or left {k}" for k in (*gone, *half, *more)]
 
 
@@ -96,16 +115,16 @@ def fill(folder: Path) -> Path:
 def with_a_disk(folder: Path) -> list[str]:
     """On a disk of our own."""
     faults = []
-    for name, (write, _) in WRITERS.items():
+    for name, (write, _) in ON_A_DISK.items():
         if name not in LATER:
             write(folder, 0)
     filler = fill(folder)
-    for name in WRITERS:
+    for name in ON_A_DISK:
         faults += [f"full disk, {x}" for x in refused(name, folder)]
     filler.unlink()
     faults += write_again(folder)
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-    for name in WRITERS:
+    for name in ON_A_DISK:
         faults += [f"closed folder, {x}" for x in refused(name, folder)]
     return faults
 
@@ -122,8 +141,7 @@ def without_a_disk(folder: Path) -> list[str]:
         faults += [f"too large a file, {x}" for x in refused(name, folder)]
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     faults += write_again(folder)
-    for path in (folder, folder / "out"):
-        path.chmod(0o555)
+    folder.chmod(0o555)
     user = os.geteuid()
     try:
         if user == 0:
@@ -132,8 +150,7 @@ def without_a_disk(folder: Path) -> list[str]:
             faults += [f"closed folder, {x}" for x in refused(name, folder)]
     finally:
         os.seteuid(user)
-        for path in (folder, folder / "out"):
-            path.chmod(0o755)
+        folder.chmod(0o755)
     return faults
 
 

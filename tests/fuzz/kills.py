@@ -5,7 +5,6 @@ takes. After each kill the folder is looked at; then the job is begun again ther
 finished, and what it leaves has to be what it leaves when nobody disturbs it.
 """
 
-import csv
 import json
 import os
 import random
@@ -59,8 +58,9 @@ class Job:
 
 def files(folder: Path) -> dict[str, bytes]:
     """All files but half-done ones, by their names."""
-    found = (p for p in folder.rglob("*") if p.is_file() and p.suffix != ".tmp")
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in found}
+    found = {p.relative_to(folder): p for p in folder.rglob("*") if p.is_file()}
+    whole = {k: p for k, p in found.items() if not any(part.endswith(".tmp") for part in k.parts)}
+    return {k.as_posix(): p.read_bytes() for k, p in whole.items()}
 
 
 def old_or_new(folder: Path, before: Path, after: Path) -> list[str]:
@@ -79,7 +79,13 @@ def train_other(folder: Path) -> None:
 
 
 def train_short(folder: Path) -> None:
-    train.train(DUEL, SHORT, folder / "duel.safetensors", every=1)
+    """It fails unless it goes on with the step after the one that was kept."""
+    state, begun = folder / "duel.run.safetensors", []
+    kept = checkpoint.read(state)[1]["step"] if state.exists() else 0
+    note = lambda step, losses: begun.append(step)
+    train.train(DUEL, SHORT, folder / "duel.safetensors", every=1, report=note)
+    if begun and begun[0] != kept + 1:
+        raise RuntimeError(f"step {kept} was kept, but it went on with step {begun[0]}")
 
 
 def look_at_training(folder: Path, before: Path, after: Path) -> list[str]:
@@ -114,23 +120,14 @@ def look_at_checkpoints(folder: Path, before: Path, after: Path) -> list[str]:
 
 
 def export_with(seed: int) -> Callable[[Path], None]:
-    return lambda folder: export(folder / "out", DUEL, 60, seed=seed, zoom=2) and None
+    return lambda folder: export(folder / f"out-{seed}", DUEL, 60, seed=seed, zoom=2) and None
 
 
 def look_at_export(folder: Path, before: Path, after: Path) -> list[str]:
-    found = [x for x in old_or_new(folder, before, after) if "labels.csv is lost" not in x]
-    table = folder / "out" / "labels.csv"
-    if table.exists():  # then it is true of the pictures, all of them
-        source = next(x for x in (before, after) if same(x / "out" / "labels.csv", table))
-        with table.open(newline="", encoding="utf-8") as file:
-            names = [row["file"] for row in csv.DictReader(file)]
-        wrong = [n for n in names if not same(folder / "out" / n, source / "out" / n)]
-        found += [f"labels.csv is there, {n} is not its picture" for n in wrong]
-    return found
-
-
-def same(one: Path, other: Path) -> bool:
-    return one.read_bytes() == other.read_bytes()
+    """The earlier export is as it was; the new one is there with all of it, or not at all."""
+    now, will = (set(files(x / "out-2")) for x in (folder, after))
+    half = [f"{len(now)} files of {len(will)} are there"] if now not in (set(), will) else []
+    return old_or_new(folder, before, after) + half
 
 
 def write_files(names: str) -> Callable[[Path], None]:

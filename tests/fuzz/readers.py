@@ -21,19 +21,20 @@ import torch
 from PIL import Image
 from torch import nn
 
-from cimg import checkpoint, gan, train
+from cimg import checkpoint, gan, show, train
 from cimg import reader as learnt
 from cimg.check import read
 from cimg.checkpoint import CheckpointError
 from cimg.counterfactual import bounds, probability_had, twin_samples
 from cimg.damage import Damage
+from cimg.data import Batches
 from cimg.imagine import imagine
 from cimg.interop import bif_text
 from cimg.query import log_evidence, probability, sample_posterior
 from cimg.reading import ExactReader
 from cimg.scene import SceneError, render, sample_uniform, stage, style_of
 from cimg.sprites import FOLDER, TRANSPARENT, SpriteError, load_palette, load_sheet
-from cimg.step import Settings
+from cimg.step import Settings, advance, optimisers
 from cimg.study import read_results
 from cimg.vae import CausalVAE
 from cimg.world import World, WorldError
@@ -60,6 +61,7 @@ class Reader:
         read: reads it: (what was made, the file's path if it is one).
         errors: what it may raise: these very classes, nothing else.
         suffixes: names that the file may have.
+        ways: how many readers it stands for, each of which is to have its share.
         sound: whether what was read all the same is as good as any.
     """
 
@@ -69,6 +71,7 @@ class Reader:
     errors: tuple[type[Exception], ...]
     sound: Callable[[Any], bool]
     suffixes: tuple[str, ...] = ()
+    ways: int = 1
 
 
 # ── Worlds ──────────────────────────────────────────────────────────────────────────────────────
@@ -247,6 +250,44 @@ def make_checkpoint(rng: random.Random, save: Callable[[Path], None] = save_smal
     )
     data = struct.pack("<Q", length) + text
     return (data if draw < 0.97 else spoil_bytes(rng, data)) + tensors
+
+
+RUN = Settings(steps=9, batch=2, hidden=8)
+
+
+def save_run(path: Path) -> None:
+    """The state of a run after one step, with all that its optimisers remember."""
+    model = CausalVAE(worlds()["duel"], RUN.hidden)
+    found = optimisers(model, RUN)
+    advance(model, found, RUN, 0, *Batches(worlds()["duel"], RUN.batch, RUN.seed)[0])
+    train.keep_run(path, model, found, RUN, 1)
+
+
+def make_run(rng: random.Random) -> bytes:
+    """A damaged state; half of the time a tensor of it is another, all else being sound."""
+    if rng.random() < 0.5:
+        return make_checkpoint(rng, save_run)
+    header, tensors = kept(save_run)
+    header = json.loads(json.dumps(header))
+    name = rng.choice([k for k in header if k.startswith("optimiser.")])
+    start, end = header[name]["data_offsets"]
+    bad = rng.choice([b"\x00\x00\xc0\x7f", b"\x00\x00\x80\x7f", b"\x00\x00\x80\xff"])
+    negative = struct.pack("<f", -1.0) if name.endswith(("step", "exp_avg_sq")) else bad
+    at = start + 4 * rng.randrange((end - start) // 4)
+    spoilt = tensors[:at] + rng.choice([bad, negative]) + tensors[at + 4 :]
+    if rng.random() < 0.3:
+        header[name]["dtype"], spoilt = rng.choice(["I32", "U32"]), tensors
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + spoilt
+
+
+def read_run(_: Any, path: Path) -> int:
+    model = CausalVAE(worlds()["duel"], RUN.hidden)
+    return train.resume(model, optimisers(model, RUN), RUN, path)
+
+
+def sound_step(step: int) -> bool:
+    return type(step) is int and 0 < step < RUN.steps
 
 
 def read_small(_: Any, path: Path) -> nn.Module:
@@ -491,6 +532,51 @@ def read_picture(asked: dict, _: Path) -> Any:
             return imagine(model(), scenes[0] if strange and len(scenes) else scenes, asked["do"])
 
 
+def make_figure(rng: random.Random) -> tuple[str, tuple, dict]:
+    """A figure that is asked for with something wrong."""
+    scenes, _ = example()
+    strange = rng.choice([5, None, object(), b"x", 1.5, [[]], [None], ["a"] * 7, {"a": {}}, "x"])
+    name = rng.choice(["scenes", "graph", "distributions", "curves"])
+    match name:
+        case "scenes":
+            wrong = rng.choice([
+                {"captions": rng.choice([5, "ab", ["a"], object(), ["a"] * 7, b"x"])},
+                {"columns": rng.choice(["x", 0, -1, 1.5, [2], object()])},
+                {"zoom": rng.choice([0, 17, "4", 2.0, None, torch.tensor(3), [4]])},
+                {"title": rng.choice([None, 5, ["x"], b"x"])},
+                {"marks": rng.choice([strange_picture(rng), "x", torch.zeros(2).bool()])},
+            ])  # fmt: skip
+            return name, (scenes,), wrong
+        case "graph":
+            world = worlds()["duel"]
+            wrong = rng.choice([
+                {"highlight": rng.choice([5, [[]], ["acton"], [("action",)], "x", object(), [5]])},
+                {"title": rng.choice([5, ["x"], b"x"])},
+                {"given": strange_dict(rng, world)}, {"do": strange_dict(rng, world)},
+            ])  # fmt: skip
+            return name, (world,), wrong
+        case "distributions":
+            bad = rng.choice([[1.5, 0], [0.5], [-1, 2], {"a": 1}, "x", None, [[1, 0]], [None, 1]])
+            series = rng.choice([{"p": bad}, strange, {}, {5: [1, 0]}])
+            wrong = rng.choice([
+                ((series, ["a", "b"]), {}), (({"p": [1, 0]}, rng.choice([5, "ab", [], None])), {}),
+                (({"p": [1, 0]}, ["a", "b"]), {"digits": rng.choice([None, -1, "2", 1.5])}),
+                (({"p": [1, 0]}, ["a", "b"]), {"errors": rng.choice([5, {"q": [0, 0]}, "x"])}),
+            ])  # fmt: skip
+            return name, *wrong
+        case _:
+            bad = rng.choice([[], [math.nan], "x", {}, None, [[1]], [object()], [1, math.inf]])
+            series = rng.choice([{"p": bad}, strange, {}, {5: [1, 0]}])
+            wrong = rng.choice([((series,), {}), (({"p": [1, 2]}, [1, 2, 3]), {}),
+                                (({"p": [1, 0]},), {"logy": True})])  # fmt: skip
+            return name, *wrong
+
+
+def read_figure(asked: tuple[str, tuple, dict], _: Path) -> Any:
+    name, given, options = asked
+    return getattr(show, name)(*given, **options)
+
+
 def never(found: Any) -> bool:
     """All that `make` makes is wrong: nothing may be answered."""
     return False
@@ -522,11 +608,15 @@ READERS = {
         Reader("reader", lambda rng: make_checkpoint(rng, save_reader),
                lambda _, path: learnt.load(path), (CheckpointError,), sound_module,
                (".safetensors",)),
-        Reader("question", make_question, read_question, (WorldError,), never),
+        Reader("run", make_run, read_run, (CheckpointError,), sound_step, (".safetensors",)),
+        Reader("question", make_question, read_question, (WorldError,), never, ways=7),
         Reader("picture", make_picture, read_picture, (SceneError, WorldError, gan.GANError),
-               never),
+               never, ways=15),
+        Reader("figure", make_figure, read_figure, (ValueError, SceneError, WorldError), never),
         Reader("results", written.make_object, lambda _, path: read_results(path), (ValueError,),
                written.sound_object, (".json",)),
+        Reader("seeds", written.make_results, written.read_seeds, (ValueError,),
+               written.sound_text, (".json",)),
         Reader("texts", written.make_object, lambda _, path: read.__wrapped__(path), (ValueError,),
                written.sound_object, (".json",)),
         Reader("answer", written.make_answer, written.read_answer, (written.Refused,),

@@ -1,5 +1,6 @@
 """Bad input of the kind that people write: answers, lessons, notebooks, results, texts."""
 
+import itertools
 import json
 import random
 import sys
@@ -15,6 +16,7 @@ from nbformat import NotebookNode
 
 from cimg.check import HINTS, QUIZZES, Check, Verdict, read_judges
 from cimg.study import FOLDER as RESULTS
+from cimg.study import three_seeds
 
 from .mutate import nasty, spoil_bytes, spoil_json
 
@@ -84,7 +86,9 @@ def strange_answer(rng: random.Random, functions: bool = True) -> Any:
             lambda _: {rng.choice(["action", "a", 3, None]): nasty(rng) for _ in range(3)},
             lambda _: {"actor_character": 0, "action": torch.tensor([number])}, lambda _: 10**5000,
             lambda _: [(rng.choice("abcde"), rng.choice("abcde")) for _ in range(9)],
-            lambda _: iter([nasty(rng)]), lambda _: rng.choice("abcde"), lambda _: b"a",
+            lambda _: itertools.repeat(("action", "reaction")), lambda _: range(10 ** abs(number)),
+            lambda _: [range(10**9)], lambda _: iter([nasty(rng)]), lambda _: rng.choice("abcde"),
+            lambda _: b"a",
             lambda _: torch.nn.Linear(2, 2), lambda _: json, lambda _: Exception, lambda _: ...,
             lambda _: (nasty(rng),) * rng.randint(0, 5),
         ]
@@ -158,6 +162,21 @@ def make_object(rng: random.Random) -> bytes:
             return text[:at] + rng.choice([b"\xff", b"[" * 100_000, b"9" * 5000]) + text[at:]
         case _:
             return spoil_json(rng, rng.choice(objects()))
+
+
+def make_results(rng: random.Random) -> bytes:
+    """Results without the figure that is asked for, or with another thing in its place."""
+    strange = rng.choice([nasty(rng), [nasty(rng)] * 3, [1.0, 2.0], {}, None, ["x", "y", "z"]])
+    whole = rng.choice([{}, {"right": strange}, {"right": {"a": strange}}, {"runs": strange}])
+    return json.dumps(whole, default=str).encode("utf-8", "surrogatepass")
+
+
+def read_seeds(_: Any, path: Path) -> str:
+    return three_seeds(path.stem, "a", path.parent)
+
+
+def sound_text(found: str) -> bool:
+    return " ± " in found
 
 
 def sound_object(found: Any) -> bool:
