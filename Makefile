@@ -12,11 +12,14 @@ PY := $(VENV)/Scripts/python
 else
 PY := $(VENV)/bin/python
 endif
-# On this machine only, with its token; JupyterLab's own news and extension lists, which it would fetch
+# On this machine only, with its token (unless your own Jupyter settings say otherwise); JupyterLab's own news and extension lists, which it would fetch
 # from the network, are off. As root (in a container, say) it starts only if told that it is meant.
 LAB_FLAGS := --ip=127.0.0.1 --log-level=WARN --LabApp.extension_manager=readonly \
 	--LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb \
 	$(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
+# A kernel starts in its notebook's folder, and Python would look there first for every module: one that came
+# with a notebook from somebody else could be run in place of Jupyter's own, on opening it.
+SAFE := PYTHONSAFEPATH=1
 NEWS := @jupyterlab/apputils-extension:announcements
 # The explorer's page: on this machine only, with a token, in a template that fetches nothing from the network.
 PAGE_FLAGS := --Voila.ip=127.0.0.1 --token --template=cimg \
@@ -48,11 +51,11 @@ help:
 
 lab: $(STAMP)
 	@echo "Opening JupyterLab on notebooks/00-start-here.ipynb (to stop it: Ctrl-C here)"
-	@$(PY) -m jupyterlab $(LAB_FLAGS) $(ARGS)
+	@$(SAFE) $(PY) -m jupyterlab $(LAB_FLAGS) $(ARGS)
 
 explorer: $(STAMP)
 	@echo "Opening the explorer (to stop it: Ctrl-C here)"
-	@JUPYTER_PATH="$(CURDIR)/notebooks/page" $(PY) -m voila notebooks/page/explorer.ipynb $(PAGE_FLAGS) $(ARGS)
+	@$(SAFE) JUPYTER_PATH="$(CURDIR)/notebooks/page" $(PY) -m voila notebooks/page/explorer.ipynb $(PAGE_FLAGS) $(ARGS)
 
 test: $(STAMP)
 	@echo "Testing package and house, then every notebook against its stored outputs"

@@ -104,6 +104,11 @@ def gzip_bomb() -> bytes:
     return gzip.compress(b"network " + b"x" * 2**26, 9) * 32
 
 
+def comment_bomb() -> bytes:
+    """Four million comments, in 16 KB."""
+    return gzip.compress(b"network n { }\n" + b" //\n" * 4_194_000, 9)
+
+
 def many_tables() -> bytes:
     """40 lines of BIF that ask for 40 tables of 128 MiB."""
     values = "variable v{0} {{ type discrete [ 2 ] {{ a, b }}; }}\n"
@@ -157,6 +162,7 @@ BOMBS = {
     "two-headers.png": (png_bomb, "two headers"),
     "note.png": (text_bomb, "damaged PNG file"),
     "gzip.bif.gz": (gzip_bomb, "larger than"),
+    "comments.bif.gz": (comment_bomb, "variables, found 0"),
     "tables.bif": (many_tables, "tables of more than 16,777,216 entries in all"),
     "sums.bif": (lambda: wrong_rows("default 0.7, 0.7;"), "the row sums to 1.4"),
     "gaps.bif": (lambda: wrong_rows(f"({', '.join('b' * 22)}) 1, 0;"), "is missing"),

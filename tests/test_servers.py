@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 from tests.browser import free_port
 
@@ -55,7 +56,7 @@ def started(target: str, folder: Path, more: str = ""):
     log = folder / "log"
     with log.open("wb") as out:
         server = subprocess.Popen(
-            ["sh", "-c", f"exec {command}" if not command.startswith("JUPYTER") else command],
+            ["sh", "-c", f"exec env {command}"],  # with what is set for it, in this very process
             cwd=ROOT, env=environment, stdout=out, stderr=out, start_new_session=True,
         )  # fmt: skip
     try:
@@ -218,6 +219,9 @@ def opened(address: str, token: str, wait: str, runs: tuple[str, ...] = ()) -> t
         page.goto(f"{address}/lab/tree/foreign.ipynb?token={token}")
         page.locator(".jp-Notebook .jp-RenderedMarkdown b").first.wait_for()
         page.locator(wait).first.wait_for(state="attached")
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for(
+            state="attached"  # the kernel has started
+        )
         for name in runs:
             page.wait_for_function(
                 "name => (document.documentElement.dataset.ran || '').includes(name)", arg=name
@@ -229,11 +233,37 @@ def opened(address: str, token: str, wait: str, runs: tuple[str, ...] = ()) -> t
     return ran, text
 
 
+def put_decoys(folder: Path, marker: Path) -> None:
+    """Modules that a kernel imports while it starts; these leave a mark."""
+    for name in ("ipykernel_launcher", "ipykernel", "IPython", "traitlets", "json", "zmq"):
+        (folder / f"{name}.py").write_text(f"open({str(marker)!r}, 'a').write({name!r})\n")
+
+
+@pytest.mark.parametrize("safe", [True, False])
+def test_modules_beside_a_notebook_are_not_taken_for_jupyters_own(safe, tmp_path):
+    """A kernel as JupyterLab starts it, in the notebook's folder; without the setting it falls for
+    them, so the test could have failed."""
+    (folder := tmp_path / "received").mkdir()
+    put_decoys(folder, marker := tmp_path / "it ran")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    setting = re.search(r"^SAFE := (\w+)=(\w+)$", makefile, re.MULTILINE)
+    environment = os.environ | ({setting[1]: setting[2]} if safe else {})
+    try:
+        manager, client = start_new_kernel(cwd=str(folder), env=environment)
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    except RuntimeError:  # "Kernel died", with a decoy in the place of what starts it
+        assert not safe
+    assert marker.exists() != safe
+
+
 @pytest.fixture
 def lab(tmp_path):
-    """JupyterLab as `make lab` starts it, over a folder with nothing but the foreign notebook."""
+    """JupyterLab as `make lab` starts it, over a folder with the foreign notebook, and modules
+    that go by the names of Jupyter's own."""
     (folder := tmp_path / "received").mkdir()
     marker = tmp_path / "it ran"
+    put_decoys(folder, marker)
     (folder / "foreign.ipynb").write_text(json.dumps(hostile(marker)))
     more = f"--ServerApp.root_dir={folder}"
     with started("lab", tmp_path, more) as (_, address, token):

@@ -32,6 +32,7 @@ def server_environment(settings: Settings) -> dict[str, str]:
     return {
         "PYTHONPATH": os.pathsep.join(python_path()),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONSAFEPATH": "1",  # what lies beside a notebook isn't run in place of Jupyter's own
         "JUPYTER_PATH": str(shared / "share" / "jupyter"),
         "JUPYTER_CONFIG_PATH": lab,
         "JUPYTERLAB_DIR": str(shared / "share" / "jupyter" / "lab"),
