@@ -152,6 +152,8 @@ test-latest:
 	@$(LATEST) -m pip install --quiet --upgrade pip setuptools
 	@$(LATEST) -m pip install --quiet $(LIMITS) --editable ".[test,interop,explorer,docs]"
 	@$(LATEST) -m pip list
+	@echo "Of these, newer versions are there, which another package doesn't allow:"
+	@$(LATEST) -m pip list --outdated
 	@$(LATEST) -m tests $(ARGS)
 
 wheel: $(STAMP)

@@ -14,6 +14,7 @@ COURSE = (
     "notebooks/source/*",
     "sprites/*",
     "docs/*.md",
+    "docs/*.png",
     "docs/guide/*.md",
     "docs/template.*",
 )

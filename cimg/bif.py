@@ -26,8 +26,8 @@ from cimg.tables import (
     some,
 )
 
-# Space and comments. Possessive (*+): what could be tried otherwise isn't kept, a gigabyte of it.
-SKIP = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*+", re.DOTALL)
+# Space, or a comment: one at a time, since of a long row of them `re` would keep a gigabyte.
+SKIP = re.compile(r"\s+|//[^\n]*|/\*.*?\*/", re.DOTALL)
 TOKEN = re.compile(
     r'"(?P<quoted>[^"\n]*)"|(?P<mark>[{}()\[\],;|])|(?P<word>(?!/\*)[^\s{}()\[\],;|"]+)'
 )
@@ -222,7 +222,9 @@ class _Reader:
 
     def advance(self) -> None:
         """Read the next token: its kind (quoted, mark, word or end), its text and its place."""
-        start = SKIP.match(self.text, self.at).end()
+        start = self.at
+        while skipped := SKIP.match(self.text, start):
+            start = skipped.end()
         if start == len(self.text):
             self.ahead = ("end", "", start)
         elif match := TOKEN.match(self.text, start):

@@ -26,6 +26,7 @@ PARTS = (
     "notebooks/source/*",
     "sprites/*",
     "docs/*.md",
+    "docs/*.png",
     "docs/guide/*.md",
     "docs/template.*",
 )

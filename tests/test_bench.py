@@ -78,17 +78,19 @@ def test_main_writes_all_rows_and_fails_if_one_breaks(monkeypatch, tmp_path, cap
     assert bench.main([]) == 1
     assert "Broke down: bench_bad" in capsys.readouterr().out
     written = json.loads((tmp_path / "build" / "bench.json").read_text(encoding="utf-8"))
-    assert written["rows"] == [{"module": "good", **ROW}] and written["machine"]["cores"] >= 1
+    (row,) = written["rows"]
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", row.pop("date"))
+    assert row == {"module": "good", **ROW} and written["machine"]["cores"] >= 1
 
 
-def test_the_set_up_is_measured_only_if_it_is_named(monkeypatch, tmp_path):
+def test_one_run_measures_everything_and_names_choose(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(bench, "OUT", tmp_path / "bench.json")
     monkeypatch.setattr(bench, "ROOT", tmp_path)
     monkeypatch.setattr(bench, "measure_apart", lambda name: asked.append(name) or [ROW])
     assert bench.main(["setup"]) == 0 and asked == ["bench_setup"]
-    assert bench.main([]) == 0 and "bench_setup" not in asked[1:]
-    assert {"bench_course", "bench_growth", "bench_scenes", "bench_worlds"} <= set(asked)
+    assert bench.main([]) == 0
+    assert asked[1:] == sorted(path.stem for path in bench.HERE.glob("bench_*.py"))
 
 
 def test_the_set_up_is_that_of_make():
@@ -126,19 +128,23 @@ def test_rows_of_times_and_of_rates():
 
 # --- what is kept ---------------------------------------------------------------------------------
 
-MACHINE = {"date": "2026-01-31", "processor": "x86_64", "cores": 2, "memory": "24 GiB",
+DAY = "2026-01-31"
+MACHINE = {"processor": "x86_64", "cores": 2, "memory": "24 GiB",
            "system": "Linux", "python": "3.11.7", "torch": "2.13.0"}  # fmt: skip
 
 
-def result(*modules: str, **machine: str) -> dict:
-    return {"machine": MACHINE | machine, "rows": [{"module": m, **ROW} for m in modules]}
+def result(*modules: str, date: str = DAY, **machine: str) -> dict:
+    rows = [{"module": m, "date": date, **ROW, "main": True} for m in modules]
+    return {"machine": MACHINE | machine, "rows": rows}
 
 
 def test_rows_of_a_module_are_replaced_if_the_machine_is_the_same():
     new = result("b", "c", date="2026-02-01")
     both = kept.merged(result("a", "b", "b"), new)
     assert [row["module"] for row in both["rows"]] == ["a", "b", "c"]
-    assert both["machine"]["date"] == "2026-02-01"
+    assert [row["date"] for row in both["rows"]] == [DAY, "2026-02-01", "2026-02-01"]
+    assert "Measured on 2026-01-31 to 2026-02-01: " in kept.table(both)
+    assert "Measured on 2026-02-01: " in kept.table(new)
     assert kept.merged({}, new) == new
     with pytest.raises(SystemExit, match="of another machine"):
         kept.merged(result("a"), result("b", cores=4))
@@ -147,7 +153,8 @@ def test_rows_of_a_module_are_replaced_if_the_machine_is_the_same():
 
 def test_the_table_of_readme():
     fast = clock.rate("scenes", 100, [1, 2, 1], main=True, Pillow=(10, [1, 1, 1]))
-    told = {"machine": MACHINE, "rows": [ROW, fast, ROW | {"main": True, "note": "so"}]}
+    measured = [ROW, fast, ROW | {"main": True, "note": "so"}]
+    told = {"machine": MACHINE, "rows": [row | {"date": DAY} for row in measured]}
     *_, first, second = kept.table(told).splitlines()
     assert first == "| scenes | 100/s (50 to 100) | Pillow 10/s: 10 times (5 to 10) |"
     assert second == "| import | 1.5 s | so |"
@@ -164,13 +171,13 @@ def test_readme_shows_what_was_measured():
     assert put_between(readme, kept.START, kept.END, kept.table(measured)) == readme
     for row in measured["rows"]:
         assert row["module"]
-        rows.check_row({k: x for k, x in row.items() if k != "module"}, row["module"])
+        rows.check_row({k: x for k, x in row.items() if k not in ("module", "date")}, row["module"])
     modules = {path.stem.removeprefix("bench_") for path in bench.HERE.glob("bench_*.py")}
     assert {row["module"] for row in measured["rows"]} == modules
     largest = [
         row for row in measured["rows"] if re.match(r"munin \(|grid of treewidth 12", row["what"])
     ]
-    assert len(largest) == 3 and all(
+    assert len(largest) == 4 and all(
         row["value"] < 100 for row in largest
     )  # as README says below it
     with Image.open(kept.PLOT) as image:

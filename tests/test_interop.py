@@ -311,7 +311,7 @@ def test_malformed_bif_gets_one_clear_error(case, tmp_path):
 
 
 def test_files_that_cannot_be_read_or_written(duel, tmp_path, monkeypatch):
-    with pytest.raises(WorldError, match=r"none\.bif: cannot be read: No such file"):
+    with pytest.raises(WorldError, match=r"none\.bif: cannot be read: "):
         from_bif(tmp_path / "none.bif")
     (tmp_path / "x.bif").write_bytes(b"\xff")
     with pytest.raises(WorldError, match=r"x\.bif: not UTF-8 text"):

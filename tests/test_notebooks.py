@@ -312,6 +312,9 @@ BROKEN = [
     (text(2, "show()", "!ls"), "shell command"),
     (text(2, "show()", "x = 1\n%pip install x"), "shell command"),
     (text(2, "show()", "get('https://example.org')"), "address on the network"),
+    # random numbers
+    (text(2, "show()", "z = torch.randn(3)"), "draws random numbers, but no seed is set"),
+    (text(2, "show()", "x = Normal(0, 1).sample()"), "draws random numbers, but no seed is set"),
     # pictures
     (picture("<Figure size 640x480 with 1 Axes>"), "picture without alt text"),
     (picture(""), "picture without alt text"),
@@ -366,6 +369,8 @@ def test_each_rule_catches_a_notebook_that_breaks_it(change, finding, tmp_path):
             text(2, "show()", "show(digest=False)")(notebook),
         ),
         tag("exercise"),
+        text(2, "show()", "torch.manual_seed(0)\nz = torch.randn(3)"),
+        text(2, "show()", "def draw():\n    return torch.randn(3)"),
         text(2, "show()", "x = 1 / 2  # a/b/c"),
         text(1, "Look", "`[so](NOTHING.md)`\n\n```\n[so](NOTHING.md)\n```\n\nLook"),
     ],

@@ -48,7 +48,7 @@ def test_it_runs_on_every_change_and_every_week():
 
 def test_it_calls_targets_that_there_are():
     called = re.findall(r"run: make ([a-z-]+)", WORKFLOW)
-    assert called == ["test"] and set(called) <= TARGETS
+    assert called == ["hub-setup", "test"] and set(called) <= TARGETS
     weekly = yaml.safe_load(WORKFLOW)["jobs"]["weekly"]
     assert weekly["steps"][-1]["run"] == "make ${{ matrix.target }} PYTHON=python"
     targets = weekly["strategy"]["matrix"]["target"]
@@ -65,7 +65,7 @@ def test_every_job_has_what_a_job_needs():
         assert job.keys() <= known and 0 < job["timeout-minutes"] <= 360
         for step in job["steps"]:
             assert ("uses" in step) != ("run" in step)
-            assert step.keys() <= {"name", "if", "uses", "run", "with"}
+            assert step.keys() <= {"name", "if", "uses", "run", "with", "shell"}
     used = set(re.findall(r"uses: (\S+)", WORKFLOW))
     assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", name) for name in used) and len(used) == 2
     group = workflow["concurrency"]["group"]
@@ -89,7 +89,7 @@ def test_windows_gets_what_make_does():
     by_hand = "\n".join(
         step["run"] for step in steps("test") if step.get("if") == "runner.os == 'Windows'"
     )
-    by_hand = re.sub(r"\.venv\\Scripts\\python|python", "PY", by_hand)
+    by_hand = re.sub(r"\.venv/Scripts/python|python", "PY", by_hand)
     setup = MAKEFILE[MAKEFILE.index("$(STAMP): requirements.txt") :]
     by_make = re.findall(r"^\t.*?\$\(PY\) (-m pip install .*)$", setup, re.MULTILINE)
     assert len(by_make) == 2

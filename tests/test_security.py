@@ -64,6 +64,7 @@ def test_traps_in_the_place_of_a_file(ending, tmp_path):
         refuse(path)
 
 
+@posix
 @pytest.mark.parametrize("ending", READERS)
 def test_a_file_of_a_thousand_gigabytes(ending, tmp_path):
     """It takes no room on the disk: a hole. Nobody may try to read it to its end."""
@@ -313,6 +314,7 @@ def watch(folder: Path, more: str = "") -> str:
     return ran.stdout.strip()
 
 
+@posix
 def test_the_watch_sees_what_it_is_there_to_see(tmp_path):
     (tmp_path / "good.gpl").write_bytes((FOLDER / "palette.gpl").read_bytes())
     seen = watch(

@@ -1,4 +1,4 @@
-"""What a learner gets wrong gets a sentence: a name for a thing, nothing for a figure, endless lists.
+"""What a learner gets wrong gets a sentence: a name for a thing, no thing at all, an endless list.
 
 Everything here is a ValueError of the course's own with words in it; thousands more are made by
 chance in `fuzz`.

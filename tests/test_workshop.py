@@ -608,7 +608,10 @@ def test_a_restart_and_a_culled_server_lose_nobodys_work(hub, learners):
     hub.start()
     assert "Everybody has their token already" in hub.said()
     one.log_in()
-    one.start_server()
+    try:
+        one.start_server()
+    except Refused as no:  # on a busy machine it may have been culled before its page was there
+        assert no.status == 424
     until(lambda: not hub.processes(hub.register().number(one.name)))  # nobody did anything
     assert work(hub, one).read_text() == f"of {one.name}"
     hub.stop(signal.SIGKILL)

@@ -252,11 +252,11 @@ def test_a_file_that_is_no_world(content, message, tmp_path):
 
 
 def test_files_that_cannot_be_read_or_written(tmp_path, duel):
-    with pytest.raises(WorldError, match=r"none\.json: it cannot be read: No such file"):
+    with pytest.raises(WorldError, match=r"none\.json: it cannot be read: "):
         World.from_json(tmp_path / "none.json")
-    with pytest.raises(WorldError, match=r"it cannot be read: Is a directory"):
+    with pytest.raises(WorldError, match=r"it cannot be read: "):
         World.from_json(tmp_path)
-    with pytest.raises(WorldError, match=r"no/x\.json: cannot be written: No such file"):
+    with pytest.raises(WorldError, match=r"x\.json: cannot be written: "):
         duel.to_json(tmp_path / "no" / "x.json")
     with pytest.raises(WorldError, match=r"no world 'dual' comes with cimg; there are: .*duel"):
         World.load("dual")

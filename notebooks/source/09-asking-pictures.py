@@ -329,6 +329,7 @@ show.scenes(four, ["x", "residual's answer", "honest", "the truth"], 4, 3, diges
 # on 1,000 others.
 
 # %%
+torch.manual_seed(9)
 scenes, y = draw_evenly(duel, 3000, seed=9)
 z_honest, rows = torch.distributions.Normal(*model.encode(scenes, y)).sample(), []  # draws, not means
 def probe(z, label):  # share that a linear map gets right

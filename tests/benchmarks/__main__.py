@@ -3,9 +3,9 @@
     python -m tests.benchmarks [--keep] [word ...]
 
 What `measure()` gives is told in rows.py. Each module runs in a process of its own. Those whose
-names hold a word given on the command line are run (ARGS="course"); without words, all are but the
-set-up, which is slow and has to be named (ARGS="setup"). With --keep, what was measured is put in
-docs/bench.json, in place of earlier rows of the same modules, and in README's table.
+names hold a word given on the command line are run (ARGS="course"); without words, all are, which
+takes twenty minutes or so. With --keep, what was measured is put in docs/bench.json, in place of
+earlier rows of the same modules, and in README's table.
 """
 
 import json
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import psutil
 
+from cimg.files import write_file
 from tests.benchmarks import kept
 from tests.benchmarks.clock import number
 from tests.benchmarks.rows import measure_here, met
@@ -29,7 +30,6 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 BUILD = ROOT / "build"
 OUT = BUILD / "bench.json"
-ONLY_IF_NAMED = {"bench_setup"}
 
 
 def beside(row: dict) -> str:
@@ -64,7 +64,6 @@ def table(rows: list[dict]) -> str:
 def machine() -> dict:
     """What it was measured on, as far as that explains a number."""
     return {
-        "date": time.strftime("%Y-%m-%d"),
         "processor": platform.machine(),
         "cores": os.cpu_count(),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
@@ -92,7 +91,8 @@ def collect(names: list[str]) -> tuple[list[dict], list[str]]:
             traceback.print_exc()
             broken.append(name)
             continue
-        rows += [{"module": name.removeprefix("bench_")} | row for row in measured]
+        when = {"module": name.removeprefix("bench_"), "date": time.strftime("%Y-%m-%d")}
+        rows += [when | row for row in measured]
         print(f"{name}: {len(measured)} rows, {time.perf_counter() - start:.0f} s", flush=True)
     return rows, broken
 
@@ -100,17 +100,14 @@ def collect(names: list[str]) -> tuple[list[dict], list[str]]:
 def main(arguments: list[str]) -> int:
     keep, words = "--keep" in arguments, [x for x in arguments if x != "--keep"]
     names = sorted(path.stem for path in HERE.glob("bench_*.py"))
-    named = [n for n in names if any(word in n for word in words)]
-    names = named if words else [n for n in names if n not in ONLY_IF_NAMED]
-    rows, broken = collect(names)
+    rows, broken = collect([n for n in names if not words or any(word in n for word in words)])
     here = machine()
-    print(f"\n{', '.join(f'{key} {value}' for key, value in here.items())}\n")
-    print(table(rows))
     OUT.parent.mkdir(exist_ok=True)
     result = {"machine": here, "rows": rows}
-    temporary = OUT.with_suffix(".tmp")
-    temporary.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, OUT)
+    write_file(OUT, (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
+    sys.stdout.reconfigure(errors="replace")  # a console that has no ≤
+    print(f"\n{', '.join(f'{key} {value}' for key, value in here.items())}\n")
+    print(table(rows))
     print(f"\nAlso in {OUT.relative_to(ROOT)}.")
     if keep and rows:
         kept.keep(result)

@@ -17,6 +17,7 @@ import torch
 
 from cimg.data import Batches, draw
 from cimg.interop import to_pgmpy
+from cimg.plots import DASHES, LINES
 from cimg.query import probability
 from cimg.scene import render, save_png
 from cimg.step import Settings, advance, optimisers
@@ -24,7 +25,7 @@ from cimg.tables import Variable
 from cimg.train import load
 from cimg.vae import CausalVAE
 from cimg.world import World
-from tests.benchmarks.bench_worlds import anew
+from tests.benchmarks.bench_worlds import anew, check_same
 from tests.benchmarks.clock import milliseconds, turns
 from tests.test_interop import NETWORKS
 
@@ -36,10 +37,22 @@ BATCHES = (1, 4, 16, 64, 256, 1024)
 STEPS = (4, 16, 64, 256)  # batches of training
 ZOOMS = (1, 2, 4, 8, 16)
 PLOT = "bench-growth.png"
-Points = list[tuple[float, ...]]
+LABELS = {
+    "first": "cimg, first",
+    "again": "cimg, repeated",
+    "peer": f"pgmpy {version('pgmpy')}",
+    "learnt": "learnt from, one step",
+}
+Points = dict[str, list[tuple[float, list[float]]]]  # of each curve: x, and the seconds there
 
 
-def sizes(count: int = 12) -> Iterator[tuple[dict, tuple[float, ...]]]:
+def add(points: Points, x: float, **seconds: list[float]) -> None:
+    """One more place of each curve."""
+    for label, taken in seconds.items():
+        points.setdefault(LABELS.get(label, label), []).append((x, taken))
+
+
+def sizes(points: Points, count: int = 12) -> Iterator[dict]:
     """The same random questions, each with up to 5 pieces of evidence, to cimg and to pgmpy."""
     from pgmpy.inference import VariableElimination
 
@@ -51,6 +64,9 @@ def sizes(count: int = 12) -> Iterator[tuple[dict, tuple[float, ...]]]:
             *seen, target = choose.sample(list(world.variables), choose.randint(1, 6))
             facts = world.describe(world.sample(1, seed=i))
             given = {a: facts[a] for a in seen}
+            ours = probability(world, target, given)
+            theirs = engine.query([target], given, show_progress=False)
+            check_same(ours, theirs.values, f"{name}, question {i}")
             works = (
                 partial(anew, world, target, given),
                 partial(probability, world, target, given),
@@ -63,9 +79,9 @@ def sizes(count: int = 12) -> Iterator[tuple[dict, tuple[float, ...]]]:
         what = f"{name} ({len(world.variables)} variables), mean of {count} questions"
         beside, main = median(peer), name in ("alarm", "munin")
         limit = f"≤ {beside * 1e3:.3f}" if name == "alarm" else ""
-        yield milliseconds(f"{what}, first", first, limit, main, pgmpy=peer), ()
-        point = (len(world.variables), median(first), median(again), beside)
-        yield milliseconds(f"{what}, repeated", again, limit, main, pgmpy=peer), point
+        yield milliseconds(f"{what}, first", first, limit, main, pgmpy=peer)
+        yield milliseconds(f"{what}, repeated", again, limit, main, pgmpy=peer)
+        add(points, len(world.variables), first=first, again=again, peer=peer)
 
 
 def grid(width: int, length: int = LENGTH, seed: int = 0) -> World:
@@ -81,7 +97,7 @@ def grid(width: int, length: int = LENGTH, seed: int = 0) -> World:
     return World(variables, f"grid {width} x {length}")
 
 
-def widths() -> Iterator[tuple[dict, tuple[float, ...]]]:
+def widths(points: Points) -> Iterator[dict]:
     """P(last corner | first corner) on grids, to cimg and to pgmpy."""
     from pgmpy.inference import VariableElimination
 
@@ -91,20 +107,20 @@ def widths() -> Iterator[tuple[dict, tuple[float, ...]]]:
         target, given = f"x{LENGTH - 1}_{width - 1}", {"x0_0": "yes"}
         theirs = engine.query([target], given, show_progress=False)
         ours = probability(world, target, given)
-        if not np.allclose(theirs.values, ours, atol=1e-6):
-            raise AssertionError(f"pgmpy's answer on {world.name} isn't ours")
+        check_same(ours, theirs.values, world.name)
         first, again, peer = turns(
             partial(anew, world, target, given),
             partial(probability, world, target, given),
             partial(engine.query, [target], given, show_progress=False),
             repeat=7,
         )
-        what = f"grid of treewidth {width} ({width * LENGTH} variables), first"
-        point = (width, median(first), median(again), median(peer))
-        yield milliseconds(what, first, pgmpy=peer), point
+        what = f"grid of treewidth {width} ({width * LENGTH} variables)"
+        yield milliseconds(f"{what}, first", first, pgmpy=peer)
+        yield milliseconds(f"{what}, repeated", again, pgmpy=peer)
+        add(points, width, first=first, again=again, peer=peer)
 
 
-def batches() -> Iterator[tuple[str, dict, tuple[float, ...]]]:
+def batches(points: Points) -> Iterator[dict]:
     """Rendering, decoding, and a step of training, on batches of growing size."""
     model = load("duel")
     scenes, values = draw(model.world, max(BATCHES), seed=1)
@@ -115,8 +131,9 @@ def batches() -> Iterator[tuple[str, dict, tuple[float, ...]]]:
             lambda some=some: render(some), lambda some=some, n=n: model.decode(z[:n], some),
             repeat=7,
         )  # fmt: skip
-        yield "rendered", milliseconds(f"{n:,} scenes rendered", rendered), (n, median(rendered))
-        yield "decoded", milliseconds(f"{n:,} pictures decoded", decoded), (n, median(decoded))
+        yield milliseconds(f"{n:,} scenes rendered, one core", rendered)
+        yield milliseconds(f"{n:,} pictures decoded, one core", decoded)
+        add(points, n, rendered=rendered, decoded=decoded)
     for n in STEPS:
         settings = Settings(batch=n)
         torch.manual_seed(settings.seed)
@@ -125,10 +142,11 @@ def batches() -> Iterator[tuple[str, dict, tuple[float, ...]]]:
         step = partial(advance, learning, found, settings, settings.warm_up, *given)
         (took,) = turns(step, repeat=5)
         what = f"a training step of {n} scenes, without drawing them"
-        yield "learnt from, one step", milliseconds(what, took), (n, median(took))
+        yield milliseconds(what, took)
+        add(points, n, learnt=took)
 
 
-def pixels() -> Iterator[tuple[dict, tuple[float, ...]]]:
+def pixels(points: Points) -> Iterator[dict]:
     """A scene, enlarged and written as a PNG file."""
     scene = draw(World.load("duel"), 1, seed=1)[0][0]
     with tempfile.TemporaryDirectory() as folder:
@@ -136,11 +154,12 @@ def pixels() -> Iterator[tuple[dict, tuple[float, ...]]]:
             (took,) = turns(lambda z=zoom: save_png(scene, Path(folder, "x.png"), z), repeat=9)
             count = scene.numel() * zoom**2
             what = f"a scene written as PNG, {count:,} pixels"
-            yield milliseconds(what, took), (count, median(took))
+            yield milliseconds(what, took)
+            add(points, count, written=took)
 
 
-def plot(points: dict[str, dict[str, Points]]) -> None:
-    """Four panels, all scales logarithmic."""
+def plot(panels: dict[str, Points]) -> None:
+    """Four panels, all scales logarithmic: medians, and a shade from the least to the most."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -148,12 +167,19 @@ def plot(points: dict[str, dict[str, Points]]) -> None:
 
     from tests.benchmarks.__main__ import BUILD
 
-    figure, panels = pyplot.subplots(2, 2, figsize=(9, 6.5), layout="constrained")
-    styles = {"o-": "#0072B2", "s--": "#56B4E9", "^:": "#D55E00"}
-    for axes, (what, curves) in zip(panels.flat, points.items(), strict=True):
-        for (label, found), (style, color) in zip(curves.items(), styles.items(), strict=False):
-            x, seconds = zip(*sorted(found), strict=True)
-            axes.loglog(x, [1e3 * s for s in seconds], style, color=color, label=label)
+    figure, places = pyplot.subplots(2, 2, figsize=(9, 6.5), layout="constrained")
+    for axes, (what, curves) in zip(places.flat, panels.items(), strict=True):
+        for (label, found), marker, color, dash in zip(
+            curves.items(), "os^", LINES, DASHES, strict=False
+        ):
+            x, taken = zip(*sorted(found), strict=True)
+            low, middle, high = ([1e3 * of(s) for s in taken] for of in (min, median, max))
+            axes.fill_between(x, low, high, color=color, alpha=0.2, lw=0)
+            axes.loglog(x, middle, marker=marker, ls=dash, color=color, label=label)
+        ticks = sorted({x for found in curves.values() for x, _ in found})
+        if len(ticks) <= len(WIDTHS):  # few enough to name each place
+            axes.set_xticks(ticks, [f"{x:,}" for x in ticks])
+            axes.minorticks_off()
         title, _, unit = what.partition(" / ")
         axes.set(title=title, xlabel=unit, ylabel="milliseconds")
         axes.grid(alpha=0.3)
@@ -165,30 +191,14 @@ def plot(points: dict[str, dict[str, Points]]) -> None:
     pyplot.close(figure)
 
 
-def three(found: Points) -> dict[str, Points]:
-    """Curves of first and repeated questions, and the peer's."""
-    labels = ("cimg, first", "cimg, again", f"pgmpy {version('pgmpy')}")
-    return {label: [(p[0], p[k]) for p in found] for k, label in enumerate(labels, start=1)}
-
-
 def measure() -> Iterator[dict]:
     torch.set_num_threads(1)
-    by_size, by_width, by_batch, by_pixels = [], [], {}, []
-    for row, point in sizes():
-        yield row
-        by_size += [point] if point else []
-    for row, point in widths():
-        yield row
-        by_width.append(point)
-    for label, row, point in batches():
-        yield row
-        by_batch.setdefault(label, []).append(point)
-    for row, point in pixels():
-        yield row
-        by_pixels.append(point)
-    plot({
-        "An exact answer, real networks (mean) / variables": three(by_size),
-        f"An exact answer, grids {LENGTH} long / treewidth": three(by_width),
-        "Scenes of the duel, one core / scenes at once": by_batch,
-        "One scene enlarged, as a PNG file / pixels": {"save_png": by_pixels},
-    })  # fmt: skip
+    panels: dict[str, Points] = {
+        "An exact answer, real networks (mean of 12) / variables": {},
+        f"An exact answer, grids {LENGTH} long / treewidth": {},
+        "Scenes of the duel / scenes at once": {},
+        "One scene, enlarged, written as a PNG file / pixels": {},
+    }
+    for work, points in zip((sizes, widths, batches, pixels), panels.values(), strict=True):
+        yield from work(points)
+    plot(panels)

@@ -76,7 +76,7 @@ def measure() -> Iterator[dict]:
         )
     one = {name: codes[:1] for name, codes in values.items()}
     single, pillow = turns(lambda: render(one), lambda: merger.render(one), repeat=200)
-    yield rate("scenes, one at a time", 1, single, Pillow=(1, pillow))
+    yield rate("scenes, one at a time", 1, single, main=True, Pillow=(1, pillow))
     n = 10_000
 
     def world_and_scenes() -> Tensor:

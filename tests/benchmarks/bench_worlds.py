@@ -9,7 +9,9 @@ import warnings
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from cimg.interop import to_pgmpy
 from cimg.pyro_query import inferred, program_of
@@ -71,20 +73,28 @@ def asking(duel: World) -> Iterator[dict]:
     ]
     for what, targets, *where in questions:
         names = [targets] if isinstance(targets, str) else list(targets)
-        peers = {
-            "Pyro": partial(enumerate_all, duel, *where),
-        }
+        peers = {}
+        if len(names) == 1:  # Pyro gives no joint distribution
+            peers["Pyro, all marginals at once"] = partial(enumerate_all, duel, *where)
         if where[-1] is not ATTACK:
             peers["pgmpy"] = lambda a=names, w=where: engine.query(
                 a, evidence=w[0], show_progress=False
             )
         ours = partial(probability, duel, targets, *where)
+        if "pgmpy" in peers:
+            check_same(ours(), peers["pgmpy"]().values, what)
         took = turns(ours, *peers.values(), loops=(50, 1, 10)[: 1 + len(peers)])
         beside = dict(zip(peers, took[1:], strict=True))
         main = targets == "actor_strength"
         yield milliseconds(f"{what}, repeated", took[0], "≤ 0.15", main, **beside)
         (once,) = turns(partial(anew, duel, targets, *where))
         yield milliseconds(f"{what}, first", once, "≤ 2")
+
+
+def check_same(ours: Tensor, theirs: np.ndarray, what: str) -> None:
+    """The peer answers the same question; raises AssertionError otherwise."""
+    if not np.allclose(ours, theirs, atol=1e-6):
+        raise AssertionError(f"{what}: pgmpy's answer isn't ours")
 
 
 def posteriors(duel: World) -> dict:

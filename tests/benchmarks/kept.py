@@ -43,7 +43,8 @@ def cell(row: dict) -> str:
 def table(result: dict) -> str:
     """README's table: the main rows."""
     machine = result["machine"]
-    told = f"Measured on {machine['date']}: {in_words(machine)}."
+    dates = sorted({row["date"] for row in result["rows"]})
+    told = f"Measured on {' to '.join(dict.fromkeys((dates[0], dates[-1])))}: {in_words(machine)}."
     lines = [
         f"{told} Medians; in brackets the least and the most.",
         "",

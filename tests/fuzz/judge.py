@@ -51,7 +51,7 @@ def watched() -> Iterator[None]:
 
 
 def peak() -> int:
-    """The most memory that this process has had, in bytes (Linux counts in KiB)."""
+    """The most memory that this process has had, in bytes; Linux counts in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
