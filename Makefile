@@ -12,8 +12,8 @@ PY := $(VENV)/Scripts/python
 else
 PY := $(VENV)/bin/python
 endif
-# On this machine only, with its token (unless your own Jupyter settings say otherwise); JupyterLab's own news and extension lists, which it would fetch
-# from the network, are off. As root (in a container, say) it starts only if told that it is meant.
+# On this machine only, with its token (unless your own Jupyter settings say otherwise); JupyterLab's own
+# news and extension lists, which it would fetch from the network, are off. As root (in a container, say) it starts only if told that it is meant.
 LAB_FLAGS := --ip=127.0.0.1 --log-level=WARN --LabApp.extension_manager=readonly \
 	--LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb \
 	$(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)

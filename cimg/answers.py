@@ -7,7 +7,7 @@ answered yet) or `Unclear`, with a line that says what was expected and what was
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,7 +101,8 @@ def too_many(answer: Any) -> bool:
     count, waiting = 0, [answer]
     while waiting and count <= MOST:
         found = waiting.pop()
-        count += size(found) or (len(found) if hasattr(found, "__len__") else 0)
+        sized = isinstance(found, Sized) and not isinstance(found, type)
+        count += size(found) or (len(found) if sized else 0)
         if isinstance(found, list | tuple) and count <= MOST:
             waiting += found
     return count > MOST

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .codes import SceneError
+from .files import path_of
 from .sprites import (
     FOLDER,
     POSES,
@@ -26,7 +27,6 @@ from .sprites import (
     load_palette,
     load_sheet,
     read_sheets,
-    to_path,
 )
 from .world import World, check_is_world
 
@@ -71,7 +71,7 @@ def add_sprites(folder: str | Path) -> dict[str, tuple[str, ...]]:
             `cimg.sprites`), or a sheet that is there already under this name with other pixels.
             Nothing of the folder is added then.
     """
-    folder = to_path(folder)
+    folder = path_of(folder, SpriteError)
     if not folder.is_dir():
         raise SpriteError(f"{folder}: expected a folder of sheets like imp-type1.png, found none")
     own = folder / "palette.gpl"

@@ -52,10 +52,7 @@ def other_pictures(about: Mapping[str, Any], world: World) -> bool:
 
 def to_path(thing: str | Path) -> Path:
     """A path; raises CheckpointError for what is none."""
-    try:
-        return path_of(thing)
-    except OSError as error:
-        raise CheckpointError(error.strerror) from error
+    return path_of(thing, CheckpointError)
 
 
 def check_place(path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from cimg.files import new_folder, write_file
+from cimg.files import new_folder, path_of, write_file
 from cimg.scene import (
     SceneError,
     Stage,
@@ -151,15 +151,15 @@ def export(
 ) -> Path:
     """Write ``n`` scenes as PNG files and ``labels.csv``, for use outside of this course.
 
-    Into a folder of their own, which appears with all that is in it or not at all: it is written
-    next to its place, then moved. Nothing is ever written over: to export the same again is no
-    mistake, and changes nothing. Returns the table's path.
+    Into a new folder, which appears with all that is in it or not at all: it is written next to its
+    place, then moved. Nothing is ever written over: to export the same again is no mistake, and
+    changes nothing. Returns the table's path.
 
     Raises:
         WorldError, SceneError: as `draw`; a zoom that isn't a whole number from 1; a folder that
-            holds something else already; files that can't be written.
+            is there already, other than of this very export; files that can't be written.
     """
-    zoom = whole_number(zoom, "zoom", 1)
+    folder, zoom = path_of(folder, SceneError), whole_number(zoom, "zoom", 1)
     scenes, values = draw(world, n, seed, do)
     spelt = {name: v.values for name, v in world.variables.items()} | style_of(world)
     text = io.StringIO(newline="")
@@ -174,4 +174,4 @@ def export(
             write_file(place / "labels.csv", text.getvalue().encode())
     except OSError as error:
         raise SceneError(f"{folder}: can't be written to: {error.strerror}") from error
-    return Path(folder) / "labels.csv"
+    return folder / "labels.csv"

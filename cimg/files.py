@@ -16,16 +16,20 @@ from filecmp import cmpfiles
 from pathlib import Path
 from typing import Any
 
+LEFT_BY_SYSTEMS = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
-def path_of(thing: Any) -> Path:
+
+def path_of(thing: Any, wrong: type[Exception] | None = None) -> Path:
     """A path, if it is one. (To `open`, a number is a file that is open already: 1 is the output.)
 
     Raises:
-        OSError: neither text nor a path.
+        OSError, or `wrong`: neither text nor a path.
     """
-    if not isinstance(thing, str | os.PathLike):
-        raise OSError(errno.EINVAL, f"expected a path, found {type(thing).__name__}")
-    return Path(thing)
+    try:
+        return Path(thing)
+    except TypeError:
+        said = f"expected a path, found {type(thing).__name__}"
+        raise (wrong(said) if wrong else OSError(errno.EINVAL, said)) from None
 
 
 def read_file(path: str | Path, most: int) -> bytes:
@@ -90,8 +94,8 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     A kill at any moment leaves no folder or a full one (and perhaps one that ends in .tmp).
 
     Raises:
-        OSError: it can't be made; or there is something in its place already, other than an empty
-            folder or one with the very same files, which is left as it is.
+        OSError: it can't be made; or something is in its place already, which is left as it is,
+            other than a folder with the very same files.
     """
     place = path_of(path)
     try:
@@ -103,25 +107,20 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         raise OSError(errno.EINVAL, str(error)) from error
     try:
         yield temporary
-        if place.is_dir() and same_files(temporary, place):
-            return
-        if place.is_dir():
-            if any(place.iterdir()):
-                raise OSError(errno.ENOTEMPTY, "there is something else in it already")
-            place.rmdir()
-        os.rename(temporary, place)
+        if not os.path.lexists(place):
+            os.rename(temporary, place)
+        elif not place.is_dir() or not same_files(temporary, place):
+            raise OSError(errno.EEXIST, "it is there already: remove it, or name another")
     finally:
         shutil.rmtree(temporary, ignore_errors=True)  # moved by now, or not wanted any more
 
 
 def same_files(one: Path, other: Path) -> bool:
-    """Whether two folders hold ordinary files of the same names and contents, and nothing else."""
-    names = sorted(os.listdir(one))
-    if names != sorted(os.listdir(other)) or not all(
-        (folder / name).is_file() for folder in (one, other) for name in names
-    ):
-        return False
-    return cmpfiles(one, other, names, shallow=False)[0] == names
+    """Whether two folders hold files of the same names and contents, and nothing else but what
+    systems put there by themselves."""
+    names, others = (sorted({*os.listdir(folder)} - LEFT_BY_SYSTEMS) for folder in (one, other))
+    links = any((other / name).is_symlink() for name in others)
+    return names == others and not links and cmpfiles(one, other, names, False)[0] == names
 
 
 def write_file(path: str | Path, content: bytes) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import html
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -33,6 +34,7 @@ BARS = ("#009E73", "#E69F00", INK, "#F0E442", "#FFFFFF")
 HATCHES = ("", "//", "..", "xx", "\\\\")
 RUNGS = {"see": ("seeing", "seen"), "do": ("doing", "done", "made"), "imagine": ("imagining",)}
 LINES = ("#009E73", INK, "#E69F00", "#7a4b00", "#8f8f00")
+MOST_DIGITS = 15  # of a number that Python keeps
 DASHES = ("-", "--", ":", "-.", (0, (6, 1, 1, 1, 1, 1)))
 
 
@@ -60,13 +62,22 @@ def _array(x: object) -> np.ndarray:
         raise ValueError(f"expected numbers, found {brief(x)}") from error
 
 
-def _check_series(series: object, most: int, what: str) -> None:
-    """A dict of 1 to `most` series with names."""
-    if not isinstance(series, Mapping) or not 1 <= len(series) <= most:
-        found = len(series) if isinstance(series, Mapping) else brief(series)
-        raise ValueError(f"expected a dict of 1 to {most} {what}, found {found}")
-    if odd := [name for name in series if not isinstance(name, str)]:
+def _named(series: Any, most: int, what: str) -> dict[str, Any]:
+    """A dict of 1 to `most` series with names; what has items (a table of columns) will do."""
+    found = dict(series.items()) if hasattr(series, "items") and len(series) else {}
+    if not 1 <= len(found) <= most:
+        said = len(found) if hasattr(series, "items") else brief(series)
+        raise ValueError(f"expected a dict of 1 to {most} {what}, found {said}")
+    if odd := [name for name in found if not isinstance(name, str)]:
         raise ValueError(f"expected names of {what}, found {brief(odd[0])}")
+    return found
+
+
+def _digits(given: int, least: int = 0) -> int:
+    """How many digits, if that many can be told at all."""
+    if (found := whole(given, "digits", least)) > MOST_DIGITS:
+        raise ValueError(f"digits: at most {MOST_DIGITS}, found {found}")
+    return found
 
 
 def _numbers(name: str, given: Mapping | Sequence | Tensor, values: Sequence[str]) -> np.ndarray:
@@ -97,7 +108,7 @@ def _looks(names: Iterable[str]) -> list[tuple[str, str]]:
 @house_style
 def distributions(
     series: Mapping[str, Mapping | Sequence | Tensor],
-    values: Collection[str],
+    values: Iterable[str],
     title: str = "",
     errors: Mapping[str, Mapping | Sequence | Tensor] | None = None,
     digits: int = 2,
@@ -112,13 +123,15 @@ def distributions(
     number from 0 to 1, for missing or unknown values, and for errors of a series that isn't
     there."""
     errors = errors or {}
-    _check_series(series, len(BARS), "series")
-    if not isinstance(values, Collection) or isinstance(values, str) or not values:
+    series = _named(series, len(BARS), "series")
+    found = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else []
+    if not found or not all(isinstance(value, str) for value in found):
         raise ValueError(f"expected the names of some values, found {brief(values)}")
+    values = found
     if not isinstance(errors, Mapping) or (unknown := set(errors) - set(series)):
         found = repr(min(unknown, key=str)) if isinstance(errors, Mapping) else brief(errors)
         raise ValueError(f"errors of {found}, but the series are {', '.join(series)}")
-    digits = whole(digits, "digits")
+    digits = _digits(digits)
     upright = 9.6 * (digits + 2) + 4  # pixels for one bar, if its number is to fit above it
     slot = max(20, min(upright, 1000 / len(series) / len(values)))
     turn = {"rotation": 90 * (slot < upright), "ha": "center", "textcoords": "offset points"}
@@ -163,8 +176,8 @@ def curves(
     `digits`, the text that machines compare has the first and the last value, to so many
     significant digits; leave that for numbers that every machine agrees on. Raises ValueError for
     a curve not as long as x, and for what isn't a finite number (above 0 on a logarithmic axis)."""
-    _check_series(series, len(LINES), "curves")
-    digits = digits if digits is None else whole(digits, "digits", 1)
+    series = _named(series, len(LINES), "curves")
+    digits = digits if digits is None else _digits(digits, 1)
     figure, ax = _plot(600, title, xlabel, ylabel)
     said, compared = [], []
     for k, (name, given) in enumerate(series.items()):
@@ -225,6 +238,8 @@ class Table:
 def table(rows: Iterable[Sequence], headers: Sequence[str], digits: int = 3) -> Table:
     """A table; floats (and tensors with one) are rounded to `digits` decimals. Raises ValueError
     for a row that is not as long as `headers`."""
+
+    digits = _digits(digits)
 
     def cell(x: object) -> str:
         x = x.item() if isinstance(x, Tensor | np.generic) else x

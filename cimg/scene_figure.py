@@ -27,6 +27,7 @@ from cimg.picture import (
 from cimg.scene import HEIGHT, WIDTH, SceneError, Stage, to_rgb
 from cimg.scene_words import scenes_in_words
 from cimg.sprites import TRANSPARENT
+from cimg.tables import whole
 
 
 @house_style
@@ -65,12 +66,10 @@ def scenes(
     captions = None if captions is None else [str(text) for text in captions]
     if marks is not None and (_kind(marks) != f"bool {list(scenes.shape)}"):
         raise ValueError(f"marks: expected bool {list(scenes.shape)}, found {_kind(marks)}")
-    if (
-        not isinstance(zoom, int)
-        or zoom not in range(1, 17)
-        or (columns is not None and (not isinstance(columns, int) or columns < 1))
-    ):
-        raise ValueError(f"expected zoom 1 to 16 and columns >= 1, found {zoom} and {columns}")
+    zoom = whole(zoom, "zoom", 1)
+    columns = None if columns is None else whole(columns, "columns", 1)
+    if zoom > 16:
+        raise ValueError(f"expected zoom 1 to 16, found {zoom}")
     w, h, gap = width * zoom, height * zoom, 14
     columns = min(n, columns or max(1, 920 // (w + gap)))
     texts = [wrap(str(text), max(6, int(w / 7.8))) for text in captions or []]

@@ -51,7 +51,7 @@ def load_palette(path: str | Path = FOLDER / "palette.gpl") -> Palette:
     Raises SpriteError, naming the line, if the file can't be read, isn't a GIMP palette, has a line
     that isn't `red green blue name`, names or lists a colour twice, or hasn't 24 colours.
     """
-    path = to_path(path)
+    path = path_of(path, SpriteError)
     try:
         lines = read_file(path, MAX_PALETTE).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -87,7 +87,7 @@ def load_sheet(path: str | Path, palette: Palette) -> Tensor:
     and pixel, for a file that isn't a sound PNG of 144 x 24 pixels, a half transparent pixel, a
     colour outside the palette, an empty pose, a drawn margin, or a figure that doesn't stand.
     """
-    path = to_path(path)
+    path = path_of(path, SpriteError)
     rgba = _read_png(path)
     red, green, blue, alpha = rgba.long().unbind(-1)
     code = (red << 16) | (green << 8) | blue
@@ -118,7 +118,7 @@ def load_sheets(folder: str | Path = FOLDER) -> dict[str, dict[str, Tensor]]:
     Raises SpriteError as `load_palette` and `load_sheet` do, and for a file name that isn't
     `character-type.png`, a folder without sheets, or a type that a character lacks.
     """
-    folder = to_path(folder)
+    folder = path_of(folder, SpriteError)
     sheets = read_sheets(folder, load_palette(folder / "palette.gpl"))
     types = sorted({kind for of in sheets.values() for kind in of})
     for character, of in sheets.items():
@@ -147,14 +147,6 @@ def read_sheets(folder: Path, palette: Palette) -> dict[str, dict[str, Tensor]]:
     if not sheets:
         raise SpriteError(f"{folder}: expected sheets like satyr-type1.png, found none")
     return sheets
-
-
-def to_path(thing: str | Path) -> Path:
-    """A path; raises SpriteError for what is none."""
-    try:
-        return path_of(thing)
-    except OSError as error:
-        raise SpriteError(error.strerror) from error
 
 
 def _read_png(path: Path) -> Tensor:

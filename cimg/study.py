@@ -27,8 +27,12 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     """
     if len(values) != 3:
         raise ValueError(f"expected the values of three seeds, found {len(values)}")
-    if not all(isinstance(x, int | float) and math.isfinite(x) for x in values):
-        raise ValueError(f"expected the numbers of three seeds, found {short(values)}")
+    try:
+        values = [float(x) for x in values if not isinstance(x, str | bool)]
+    except (TypeError, ValueError, OverflowError):
+        values = []
+    if len(values) < 3 or not all(map(math.isfinite, values)):
+        raise ValueError("expected the numbers of three seeds, found something else among them")
     return fmean(values), STUDENT * stdev(values) / math.sqrt(3)
 
 

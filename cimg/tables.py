@@ -61,7 +61,7 @@ def short(thing: Any) -> str:
 
 def brief(thing: Any) -> str:
     """What `thing` is, in a few words, for an error message."""
-    text = short(thing)
+    text = " ".join(short(thing).split("\n"))  # a table of others' may take some lines
     return f"{type(thing).__name__} {text if len(text) <= 60 else text[:57] + '…'}"
 
 
@@ -115,7 +115,7 @@ def check_heads(variables: Sequence[Variable]) -> None:
             raise WorldError(f"{where}: in_image must be true or false, found {found}")
         for part in ("values", "parents"):
             if not isinstance(found := getattr(variable, part), list | tuple):
-                raise WorldError(f"{where}: {part} must be a tuple of names, found {brief(found)}")
+                raise WorldError(f"{where}: {part} must be a tuple or list, found {brief(found)}")
         if not variable.values:
             raise WorldError(f"{where}: values is empty; a variable has at least one value")
         for value in variable.values:

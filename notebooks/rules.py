@@ -36,9 +36,9 @@ IN_WORDS = re.compile(
     r"^Causal graph of |(^|: |[?.!] )bars, .*: .*\d|curves of .*: .*[\d.]+ to [\d.]+"
 )
 SANITIZE = Path(__file__).resolve().parents[1] / "tests" / "nbval-sanitize.cfg"
-DRAWN = re.compile(
-    r"\S.*(\btorch\.(rand|randn|randint|randperm|multinomial|bernoulli|normal)\(|\.r?sample\(\))"
-)
+DRAWS = {"rand", "randn", "rand_like", "randn_like", "randint", "randperm", "multinomial"}
+IN_PLACE = {"normal_", "uniform_", "bernoulli_"}
+SEEDS = {"manual_seed", "set_rng_seed"}
 DIGEST = re.compile(r"\b[Pp]ixels [0-9a-f]{8}\b")
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{6,}")
 
@@ -283,11 +283,35 @@ def seeds(notebook: NotebookNode) -> list[str]:
     where they are called.)"""
     found, seeded = [], False
     for cell in code(notebook):
-        for line in cell.source.splitlines():
-            seeded = seeded or bool(re.search(r"\b(manual_seed|set_rng_seed)\(", line))
-            if DRAWN.match(line) and not seeded:
+        source = re.sub(r"^\s*[%!].*$", "", cell.source, flags=re.MULTILINE)
+        for statement in ast.parse(source).body:
+            seeded = seeded or any(name_of(x) in SEEDS for x in calls(statement, functions=True))
+            if not seeded and any(map(is_random, calls(statement, functions=False))):
                 found.append(f"cell {cell.id}: draws random numbers, but no seed is set")
     return found
+
+
+def calls(tree: ast.AST, functions: bool) -> list[ast.Call]:
+    """All calls in a statement, those in the bodies of functions and classes too, or not."""
+    inner = ast.FunctionDef | ast.ClassDef | ast.Lambda
+    if not functions and isinstance(tree, inner):
+        return []
+    own = [tree] if isinstance(tree, ast.Call) else []
+    return own + [x for part in ast.iter_child_nodes(tree) for x in calls(part, functions)]
+
+
+def name_of(call: ast.Call) -> str:
+    """What is called: manual_seed, of torch.manual_seed(0)."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+
+
+def is_random(call: ast.Call) -> bool:
+    """Whether torch's own generator is asked: torch.randn(3), x.normal_(), a distribution's
+    sample() or sample((3,)). A world's sample takes a number, and a seed of its own."""
+    name, of = name_of(call), getattr(call.func, "value", None)
+    if name in ("sample", "rsample"):
+        return not call.args or isinstance(call.args[0], ast.Tuple | ast.List)
+    return name in IN_PLACE or (name in DRAWS and isinstance(of, ast.Name) and of.id == "torch")
 
 
 def scene_digests(notebook: NotebookNode) -> list[str]:

@@ -106,8 +106,11 @@ def png(rows: Rows, colours: list[tuple[int, int, int]], compress: bool = False)
 def put(path: Path, content: bytes) -> None:
     """A file, whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def main(folder: Path = HERE) -> None:

@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parent.parent
 OFFLINE = ROOT / "tests" / "offline"
 SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
+NBVAL = ("--nbval", "--nbval-cell-timeout=900", "--nbval-kernel-startup-timeout=300")
+NBVAL += (f"--nbval-sanitize-with={SANITIZE}",)
 MOST_WORKERS = 4  # each holds torch in memory
 NO_TESTS = 5  # pytest's exit code where nothing was collected
 TIMED = "what is timed"  # the stage of the tests marked so: alone, with no other test beside them
@@ -85,14 +87,12 @@ def find_notebooks() -> list[str]:
 def main(passed_on: list[str]) -> int:
     start = time.perf_counter()
     paths = find_notebooks()
-    compare = ["--nbval", "--nbval-cell-timeout=900", "--nbval-kernel-startup-timeout=300"]
-    compare.append(f"--nbval-sanitize-with={SANITIZE}")
     stages = [
         ("package and house", ["tests", "-m", "not timed", "--durations=10"]),
         (TIMED, ["tests", "-m", "timed"]),
     ]
     if paths:
-        stages.append(("notebooks", ["-p", "no:cacheprovider", *compare, *paths]))
+        stages.append(("notebooks", ["-p", "no:cacheprovider", *NBVAL, *paths]))
     total, bad = Count(), False
     for name, arguments in stages:
         count, code = run(name, [*arguments, *passed_on])

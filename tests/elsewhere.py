@@ -18,10 +18,9 @@ import tempfile
 from pathlib import Path
 
 from cimg.course import copy_course
-from tests.__main__ import environment, find_notebooks
+from tests.__main__ import NBVAL, environment, find_notebooks
 
 ROOT = Path(__file__).resolve().parent.parent
-SANITIZE = ROOT / "tests" / "nbval-sanitize.cfg"
 EXACT = ("digests", "world", "query", "counterfactual", "coupling", "bounds", "sprites", "scene")
 EXACT += ("data", "files", "course", "hidden", "damage", "check", "study", "show", "interop")
 EXACT += ("arena", "storm", "pyro_query", "checkpoint", "reading", "explorer", "imagine")
@@ -52,8 +51,7 @@ def notebooks(seed: int, only: list[str]) -> list[str]:
     that folder: of its name, pytest would take brackets for something else."""
     paths = [path for path in find_notebooks() if not only or Path(path).name[:2] in only]
     random.Random(seed).shuffle(paths)
-    nbval = ["--nbval", "--nbval-cell-timeout=900", "--nbval-kernel-startup-timeout=300"]
-    return pytest(*nbval, f"--nbval-sanitize-with={SANITIZE}", *paths)
+    return pytest(*NBVAL, *paths)
 
 
 def with_locale(name: str, folder: Path) -> dict[str, str]:

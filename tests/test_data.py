@@ -278,15 +278,20 @@ def test_nothing_is_written_over(tmp_path):
     before = contents(tmp_path)
     assert export(tmp_path / "out", DUEL, 3, seed=1) == table
     for other in ({"n": 3, "seed": 2}, {"n": 2, "seed": 1}, {"n": 3, "seed": 1, "zoom": 2}):
-        with pytest.raises(SceneError, match="out: .* something else in it already"):
+        with pytest.raises(SceneError, match="out: .* there already: remove it, or name another"):
             export(tmp_path / "out", DUEL, **other)
+    (tmp_path / "out" / ".DS_Store").touch()  # a system puts such there by itself
+    assert export(tmp_path / "out", DUEL, 3, seed=1) == table
+    (tmp_path / "empty").mkdir()  # somebody may be in it
+    with pytest.raises(SceneError, match="empty: .* there already"):
+        export(tmp_path / "empty", DUEL, 1)
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "thesis.txt").write_text("all of it")
     before = contents(tmp_path)
-    with pytest.raises(SceneError, match="own: .* something else in it already"):
+    with pytest.raises(SceneError, match="own: .* there already: remove it, or name another"):
         export(tmp_path / "own", DUEL, 3, seed=1)
     assert contents(tmp_path) == before
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["out", "own"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "out", "own"]
 
 
 def test_what_breaks_off_leaves_nothing(tmp_path, monkeypatch):
@@ -339,7 +344,7 @@ def test_links_in_the_folder_are_not_followed(tmp_path):
     (other := tmp_path / "other").write_text("not yours")
     for name in ("labels.csv", "000000.png", "000001.png"):
         (folder / name).symlink_to(other)
-    with pytest.raises(SceneError, match="something else in it already"):
+    with pytest.raises(SceneError, match="there already"):
         export(folder, DUEL, 2)
     assert other.read_text() == "not yours" and len(list(folder.iterdir())) == 3
 
@@ -353,9 +358,9 @@ def test_links_in_the_folder_are_not_followed(tmp_path):
     ],
 )
 def test_bad_input_changes_nothing(options, error, message, tmp_path):
-    export(tmp_path, DUEL, 2)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    for folder in (tmp_path, tmp_path / "new"):
+    export(tmp_path / "out", DUEL, 2)
+    before = contents(tmp_path)
+    for folder in (tmp_path / "out", tmp_path / "new"):
         with pytest.raises(error, match=message):
             export(folder, DUEL, **{"n": 2, "seed": 5, **options})
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert contents(tmp_path) == before

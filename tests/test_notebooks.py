@@ -314,7 +314,10 @@ BROKEN = [
     (text(2, "show()", "get('https://example.org')"), "address on the network"),
     # random numbers
     (text(2, "show()", "z = torch.randn(3)"), "draws random numbers, but no seed is set"),
+    (text(2, "show()", "torch.randn(3)"), "draws random numbers, but no seed is set"),
     (text(2, "show()", "x = Normal(0, 1).sample()"), "draws random numbers, but no seed is set"),
+    (text(2, "show()", "x = p.sample((3,))  # manual_seed(0)"), "but no seed is set"),
+    (text(2, "show()", "for i in [1]:\n    x.normal_()"), "but no seed is set"),
     # pictures
     (picture("<Figure size 640x480 with 1 Axes>"), "picture without alt text"),
     (picture(""), "picture without alt text"),
@@ -371,6 +374,7 @@ def test_each_rule_catches_a_notebook_that_breaks_it(change, finding, tmp_path):
         tag("exercise"),
         text(2, "show()", "torch.manual_seed(0)\nz = torch.randn(3)"),
         text(2, "show()", "def draw():\n    return torch.randn(3)"),
+        text(2, "show()", "%time x = 1\nrows = world.sample(5, seed=1)"),
         text(2, "show()", "x = 1 / 2  # a/b/c"),
         text(1, "Look", "`[so](NOTHING.md)`\n\n```\n[so](NOTHING.md)\n```\n\nLook"),
     ],

@@ -8,7 +8,6 @@ import itertools
 import os
 
 import pytest
-import torch
 
 from cimg import data, gan, reader, show, train
 from cimg.check import Check
@@ -93,8 +92,11 @@ def test_no_path(ask, thing):
         (lambda: save_png(SCENES[0], "x.png", zoom=10**30), "at most 67,108,864 are saved"),
         (lambda: sample_uniform(stage().variables, 10**30), "rows can be drawn at once"),
         (lambda: show.scenes(SCENES, captions=5), "captions: expected 2"),
-        (lambda: show.scenes(SCENES, columns="x"), "columns >= 1"),
-        (lambda: show.scenes(SCENES, zoom=torch.tensor(3)), "zoom 1 to 16"),
+        (lambda: show.scenes(SCENES, columns="x"), "columns must be a whole number"),
+        (lambda: show.scenes(SCENES, zoom=17), "zoom 1 to 16"),
+        (lambda: show.scenes(SCENES, zoom=2.5), "zoom must be a whole number"),
+        (lambda: show.distributions({"p": [1]}, ["a"], digits=10**9), "digits: at most 15"),
+        (lambda: show.table([[0.5]], ["a"], digits=10**9), "digits: at most 15"),
         (lambda: show.scenes(SCENES, title=None), "expected text, found NoneType"),
         (lambda: show.graph(DUEL, highlight=[[]]), "expected names and arrows"),
         (lambda: show.distributions(None, ["a"]), "a dict of 1 to 5 series"),

@@ -78,6 +78,9 @@ def test_the_defaults_are_for_this_machine_only_with_walls(root):
         ({"HUB_PASSWORD": "1234"}, "HUB_PASSWORD is no setting"),
         ({"HUB_SHARED_ACCOUNT": "yes"}, "isn't needed"),
         ({"HUB_DOMAIN": "https://hub.example.org"}, "a name is expected"),
+        ({"HUB_DOMAIN": "127.0.0.1"}, "a name is expected"),
+        ({"HUB_DOMAIN": "hub..org"}, "a name is expected"),
+        ({"HUB_DOMAIN": "hub-.org"}, "a name is expected"),
     ],
 )
 def test_what_is_wrong_or_unsafe_is_refused(root, given, said):
@@ -275,23 +278,41 @@ while time.monotonic() < end:   # always another process, each with a life of a 
     if os.fork():
         os._exit(0)
 """
+DEFENDING = """
+import os, signal, sys
+os.setgid(int(sys.argv[1]))
+os.setuid(int(sys.argv[1]))
+while True:   # whoever comes as the same user is killed, and what it was told is read
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            told = open(f"/proc/{name}/environ", "rb").read()
+            if b"OF_THE_HUB" in told and name != str(os.getpid()):
+                os.write(1, b"SECRET")
+        except OSError:
+            pass
+    os.write(1, b".")
+    os.kill(-1, signal.SIGKILL)
+"""
 
 
 @pytest.mark.skipif(
     not (PARTS / ".installed").exists() or sys.platform != "linux" or os.geteuid() != 0,
     reason="needs root, on Linux, and make hub-setup",
 )
-def test_nothing_that_a_learner_has_begun_escapes_its_end(monkeypatch):
+@pytest.mark.parametrize("program", [FLEEING, DEFENDING])
+def test_nothing_that_a_learner_has_begun_escapes_its_end(program, monkeypatch):
+    """Neither what flees nor what fights back; and it isn't told what the hub knows."""
     monkeypatch.syspath_prepend(str(PARTS))
     from workshop.spawner import end_all
 
     number = 10**6 + os.getpid() % 400_000 * 1000 + 999  # as in a rehearsal: nobody's
-    command = [sys.executable, "-S", "-c", FLEEING, str(number)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as fleeing:
-        assert fleeing.stdout.read(100) == b"." * 100  # a hundred processes on
-        end_all(number)
+    command = [sys.executable, "-S", "-c", program, str(number)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as running:
+        assert running.stdout.read(20) == b"." * 20
+        monkeypatch.setenv("OF_THE_HUB", "a secret")
+        assert end_all(number)
         start = time.monotonic()
-        fleeing.stdout.read()  # to its end: nobody is left who could write
+        assert b"SECRET" not in running.stdout.read()  # to its end: nobody is left who could write
         assert time.monotonic() - start < 30
 
 
@@ -589,6 +610,46 @@ def test_whose_token_was_changed_may_not_stay(book, monkeypatch):
     again = TokenLogin(register=str(book.path), allowed_users={"ada"})  # after a restart
     assert not stays("ada", again) and not stays("grace", again)
     assert asks("ada", new["ada"]) == "ada" and stays("ada") and stays("ada", again)
+    book.path.with_name("entered.json").write_text("[")  # damaged: as if nobody had come in
+    assert stays("ada") and asks("ada", new["ada"]) == "ada"
+
+
+@pytest.mark.skipif(not (PARTS / ".installed").exists(), reason="make hub-setup hasn't been run")
+@pytest.mark.parametrize("pending", [None, "spawn"])
+def test_ended_sessions_leave_nothing(pending, monkeypatch):
+    """A server that is just starting is waited for, then stopped; a slow stop is waited for too."""
+    monkeypatch.syspath_prepend(str(PARTS))
+    from workshop import login
+
+    async def whole():
+        done, begun = [], asyncio.get_running_loop().create_future()
+        spawner = SimpleNamespace(pending=pending, _spawn_future=begun, _stop_future=None)
+        spawner.ready = pending is None
+
+        async def started():
+            await asyncio.sleep(0.01)
+            spawner.ready, spawner.pending = True, None
+            done.append("started")
+            begun.set_result(None)
+
+        async def stop(user):
+            async def slowly():
+                await asyncio.sleep(0.01)
+                done.append("stopped")
+
+            spawner._stop_future = asyncio.ensure_future(slowly())
+
+        query = SimpleNamespace(filter_by=lambda user: ["token"])
+        db = SimpleNamespace(query=lambda what: query, delete=done.append, commit=lambda: None)
+        handler = SimpleNamespace(stop_single_user=stop, db=db)
+        user = SimpleNamespace(spawner=spawner, orm_user=SimpleNamespace(cookie_id="old"))
+        if pending:
+            asyncio.ensure_future(started())
+        await login.end_sessions(handler, user)
+        assert user.orm_user.cookie_id != "old"
+        return done
+
+    assert asyncio.run(whole()) == ["started"] * bool(pending) + ["stopped", "token"]
 
 
 def cullers(hub) -> int:

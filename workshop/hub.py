@@ -92,6 +92,7 @@ def configure(c, settings: Settings, runtime: str) -> None:
     c.TokenLogin.allowed_users = {TEACHER, *settings.learners}  # the register may have others
     c.TokenLogin.allow_existing_users = False
     c.TokenLogin.auth_refresh_age = 60
+    c.TokenLogin.auth_refresh_strict = True  # who may not stay isn't served once more
 
     spawner = c.LearnerSpawner
     spawner.cmd = [settings.python, "-m", "workshop.begin"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from jupyterhub import orm
@@ -31,8 +33,11 @@ class TokenLogin(Authenticator):
 
     def entered(self) -> dict[str, str]:
         """The fingerprint of the token with which each one came in, also before a restart."""
-        path = Path(self.register).with_name(ENTERED)
-        return json.loads(read_file(path, MOST_BYTES)) if path.exists() else {}
+        try:
+            found = json.loads(read_file(Path(self.register).with_name(ENTERED), MOST_BYTES))
+        except (OSError, ValueError):  # nobody has come in yet
+            found = {}
+        return found if isinstance(found, dict) else {}
 
     def enter(self, name: str, fingerprint: str) -> None:
         """Somebody came in with this token."""
@@ -66,8 +71,14 @@ async def end_sessions(handler, user) -> None:
     """End all that somebody has begun: cookies, tokens of the hub's own, the server; not files."""
     if user is None:  # never was here
         return
-    if user.spawner.ready:
+    spawner = user.spawner
+    if spawner.pending == "spawn" and spawner._spawn_future:  # it could only be stopped half-way
+        with suppress(Exception):
+            await asyncio.shield(spawner._spawn_future)
+    if spawner.ready:
         await handler.stop_single_user(user)
+        if spawner._stop_future:  # the hub doesn't wait for a slow one
+            await asyncio.shield(spawner._stop_future)
     user.orm_user.cookie_id = orm.new_token()
     for token in handler.db.query(orm.APIToken).filter_by(user=user.orm_user):
         handler.db.delete(token)

@@ -20,6 +20,7 @@ MOST_LEARNERS = 1_000
 MIB = 2**20
 SHARE = 1024  # MiB for each learner, unless told otherwise
 RESERVE = 2048  # MiB for the hub itself and the system
+LABEL = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"  # of a domain
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 TEACHER = "teacher"
 KNOWN = {
@@ -152,7 +153,7 @@ def check_numbers(first: int) -> None:
     for start, count, whose in taken:
         if start <= last and first < start + count:
             raise SettingsError(
-                f"HUB_FIRST_NUMBER={first}: user ids {first} to {last} have to be nobody's; "
+                f"HUB_FIRST_NUMBER={first}: user ids {first} to {last} must not be anybody's; "
                 f"{start}{f' to {start + count - 1}' * (count > 1)} is {whose}"
             )
 
@@ -174,7 +175,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
     if not re.fullmatch(r"\d{1,5}(\.\d{1,3})?", idle) or float(idle) == 0:
         raise SettingsError(f"HUB_IDLE={idle}: minutes are expected, 60 say")
     domain = values.get("HUB_DOMAIN") or ""
-    if domain and not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?", domain):
+    if domain and (len(domain) > 200 or not re.fullmatch(rf"({LABEL}\.)+(?!\d+$){LABEL}", domain)):
         raise SettingsError(f"HUB_DOMAIN={domain}: a name is expected, hub.example.org say")
     first = whole(values, "HUB_FIRST_NUMBER", FIRST_NUMBER, 1000, 10**9)
     walls = has_walls(values)

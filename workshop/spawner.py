@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +15,7 @@ import psutil
 from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Bool, Int, Unicode, default
 
-from workshop.memory import limit_process, make_group, remove_group
+from workshop.memory import kill_group, limit_process, make_group, remove_group
 from workshop.register import Register
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ")  # of the hub's environment
@@ -90,7 +91,8 @@ class LearnerSpawner(LocalProcessSpawner):
         """After the server has ended, however it did: end what it left running, free its memory."""
         number = self.number()
         if self.walls:
-            end_all(number)
+            if not end_all(number):
+                self.log.error("something of user %s's goes on running", number)
             shutil.rmtree(self.scratch(), ignore_errors=True)
             for _ in range(50):  # what was killed takes a moment to be gone
                 if remove_group(str(number)):
@@ -113,17 +115,47 @@ def own_folder(path: Path, number: int) -> None:
             there = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:
             there = None
-        if there is None or os.fstat(there).st_uid != number:
-            raise PermissionError(f"{path}: a folder of user {number}'s is expected") from None
-        os.fchmod(there, 0o700)  # its owner may have opened it to others
-        os.close(there)
+        try:
+            if there is None or os.fstat(there).st_uid != number:
+                raise PermissionError(f"{path}: a folder of user {number}'s is expected") from None
+            os.fchmod(there, 0o700)  # its owner may have opened it to others
+        finally:
+            if there is not None:
+                os.close(there)
 
 
-def end_all(number: int) -> None:
-    """Kill every process of a user, at one blow: one by one, a process that forks could escape.
+def end_all(number: int, rounds: int = 50) -> bool:
+    """Kill every process of a user, and whatever these begin meanwhile. Only for a number of a
+    register: root's is refused.
 
-    Only for a number of a register: root's is refused."""
+    Root kills those that it sees, which nobody can prevent; and since a process that forks may not
+    be seen, one of the user's own kills all of the user's at one blow (-1: all that it may signal),
+    which another of them could prevent by killing it. So both are done until nothing is left.
+
+    Returns:
+        Whether nothing is left.
+    """
     if number < 1000:
         raise ValueError(f"{number}: no learner has such a number")
-    whom = {"user": number, "group": number, "extra_groups": []}  # so -1 is: all that are theirs
-    subprocess.run(["/bin/sh", "-c", "kill -KILL -1"], **whom, check=False)
+    own = {"user": number, "group": number, "extra_groups": [], "env": {}, "cwd": "/"}
+    for _ in range(rounds):
+        kill_group(str(number))
+        for process in processes_of(number):
+            with suppress(psutil.Error, ProcessLookupError):
+                process.send_signal(signal.SIGKILL)
+        ran = subprocess.run(["/bin/sh", "-c", "kill -KILL -1"], **own, check=False,
+                             stderr=subprocess.DEVNULL)  # fmt: skip
+        if ran.returncode >= 0 and not processes_of(number):  # it wasn't killed itself
+            return True
+    return False
+
+
+def processes_of(number: int) -> list[psutil.Process]:
+    """What runs as a user, but for what has ended and waits to be buried."""
+    return [
+        process
+        for process in psutil.process_iter(["uids", "status"])
+        if process.info["uids"]
+        and process.info["uids"].real == number
+        and process.info["status"] != psutil.STATUS_ZOMBIE
+    ]

@@ -100,6 +100,7 @@ def collect(names: list[str]) -> tuple[list[dict], list[str]]:
 def main(arguments: list[str]) -> int:
     keep, words = "--keep" in arguments, [x for x in arguments if x != "--keep"]
     names = sorted(path.stem for path in HERE.glob("bench_*.py"))
+    os.environ["TQDM_DISABLE"] = "1"
     rows, broken = collect([n for n in names if not words or any(word in n for word in words)])
     here = machine()
     OUT.parent.mkdir(exist_ok=True)

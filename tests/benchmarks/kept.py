@@ -83,6 +83,7 @@ def read() -> dict:
 def keep(result: dict) -> None:
     """Put a result in its three places."""
     whole = merged(read(), result)
+    table(whole)  # before anything is written: it may be that it can't be made
     write_file(KEPT, f"{json.dumps(whole, indent=1, ensure_ascii=False)}\n".encode())
     if any(row["module"] == "growth" for row in result["rows"]):
         write_file(PLOT, (ROOT / "build" / PLOT.name).read_bytes())

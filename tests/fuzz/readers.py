@@ -542,7 +542,7 @@ def make_figure(rng: random.Random) -> tuple[str, tuple, dict]:
             wrong = rng.choice([
                 {"captions": rng.choice([5, "ab", ["a"], object(), ["a"] * 7, b"x"])},
                 {"columns": rng.choice(["x", 0, -1, 1.5, [2], object()])},
-                {"zoom": rng.choice([0, 17, "4", 2.0, None, torch.tensor(3), [4]])},
+                {"zoom": rng.choice([0, 17, "4", 2.0, None, torch.zeros(2), [4]])},
                 {"title": rng.choice([None, 5, ["x"], b"x"])},
                 {"marks": rng.choice([strange_picture(rng), "x", torch.zeros(2).bool()])},
             ])  # fmt: skip
