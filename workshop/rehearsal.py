@@ -159,10 +159,12 @@ class Rehearsal:
             for log in logs:
                 said = log.read_text(errors="replace") if log.exists() else ""
                 print(f"--- {log}\n{said[-3000:]}", file=sys.stderr)
-        self.stop()
-        for process in [*self.processes(), *self.left_over()]:
+        self.stop(signal.SIGKILL)  # nothing of it is to be kept, so nobody is asked to end in order
+        left = [*self.processes(), *self.left_over()]
+        for process in left:
             with suppress(psutil.Error):
                 process.kill()
+        psutil.wait_procs(left, timeout=30)
         forget_runtime(self.folder / "hub")
         if not self.kept:
             shutil.rmtree(self.folder, ignore_errors=True)
