@@ -85,7 +85,10 @@ def describe(answer: Any) -> str:
     if isinstance(answer, Tensor | np.ndarray):
         return f"a {kind} of shape {list(answer.shape)}"
     if isinstance(answer, Sequence | Mapping | set | frozenset):
-        return f"a {kind} of length {len(answer)}"
+        try:
+            return f"a {kind} of length {len(answer)}"
+        except OverflowError:  # a range may be longer than Python counts
+            return f"an endless {kind}"
     return "a function" if callable(answer) else f"something of type {kind}"
 
 

@@ -28,12 +28,13 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     if len(values) != 3:
         raise ValueError(f"expected the values of three seeds, found {len(values)}")
     try:
-        values = [float(x) for x in values if not isinstance(x, str | bool)]
-    except (TypeError, ValueError, OverflowError):
-        values = []
-    if len(values) < 3 or not all(map(math.isfinite, values)):
+        found = [float(x) for x in values if not isinstance(x, str | bool)]
+        middle, half = fmean(found), STUDENT * stdev(found) / math.sqrt(3)
+    except (AttributeError, TypeError, ValueError, OverflowError):  # stdev breaks on infinity
+        middle, found = math.nan, []
+    if len(found) < 3 or not math.isfinite(middle):
         raise ValueError("expected the numbers of three seeds, found something else among them")
-    return fmean(values), STUDENT * stdev(values) / math.sqrt(3)
+    return middle, half
 
 
 def three_seeds(name: str, key: str, path: Path = FOLDER) -> str:

@@ -356,9 +356,11 @@ def make_question(rng: random.Random) -> dict:
         if part in ("given", "do"):
             asked[part] = strange_dict(rng, world)
         elif part == "event":
-            names = list(world.variables)[:2]
+            names, odd = list(world.variables)[:2], strange_dict(rng, world)
+            values = odd.values() if isinstance(odd, dict) else ()
+            several = any(isinstance(x, set | tuple) for x in values)  # may well be an event
             asked[part] = rng.choice(
-                [strange_dict(rng, world), dict.fromkeys(names, 0), {}, None, {names[0]: []},
+                [None if several else odd, dict.fromkeys(names, 0), {}, None, {names[0]: []},
                  {names[0]: [rng.choice([99, None, "acton", 0.5, 10**5000])]}, {"acton": [0]}]
             )  # fmt: skip
         elif part == "targets":
@@ -544,7 +546,7 @@ def make_figure(rng: random.Random) -> tuple[str, tuple, dict]:
                 {"columns": rng.choice(["x", 0, -1, 1.5, [2], object()])},
                 {"zoom": rng.choice([0, 17, "4", 2.0, None, torch.zeros(2), [4]])},
                 {"title": rng.choice([None, 5, ["x"], b"x"])},
-                {"marks": rng.choice([strange_picture(rng), "x", torch.zeros(2).bool()])},
+                {"marks": rng.choice([scenes, scenes.bool()[:1], "x", torch.zeros(2).bool()])},
             ])  # fmt: skip
             return name, (scenes,), wrong
         case "graph":
