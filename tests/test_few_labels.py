@@ -156,5 +156,8 @@ def test_a_run_comes_out_as_shipped():
 def test_no_file_is_no_results(tmp_path):
     path = tmp_path / "sub" / "none.json"
     assert read(path)["runs"] == []
+    write_results(path, {"runs": [{"seed": 1}]})
+    assert read(path)["runs"] == [{"seed": 1}] and read(path)["tuning"] == []
     write_results(path, {"runs": [1]})
-    assert read(path)["runs"] == [1] and read(path)["tuning"] == []
+    with pytest.raises(ValueError, match="'runs' should be a list of runs"):
+        read(path)
