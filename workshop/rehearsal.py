@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import random
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -30,7 +30,8 @@ STARTING = 300.0  # seconds that a hub may take to answer
 def free_ports(count: int) -> int:
     """The first of so many ports in a row that nobody listens on."""
     for _ in range(200):
-        first = random.randrange(20_000, 32_000)  # below those that the system gives away
+        # below those that the system gives away; drawn by nobody's seed, or two would draw the same
+        first = secrets.choice(range(20_000, 32_000))
         with suppress(OSError):
             for port in range(first, first + count):
                 with socket.socket() as one:
