@@ -1,8 +1,10 @@
 # The course's commands. `make lab` and `make test` set up all they need, in .venv, and nowhere else.
 #
 # Python 3.11 or newer is needed. Another one than `python3`:   make lab PYTHON=python3.12
-# On Linux, pip brings the torch that can use an NVIDIA card, several GB. Without such a card, take the
-# CPU build: its index is named on PyTorch's installation page.  make lab PIP_EXTRA_INDEX_URL=<that index>
+# On Linux, pip brings the torch that can use an NVIDIA card: over 4 GB more, and half a GB of memory more in
+# every notebook. The course doesn't need a card. For the CPU build, name its index, which stands on PyTorch's
+# installation page (https://pytorch.org/get-started/locally):  make lab PIP_EXTRA_INDEX_URL=<that index>
+# If the other one is there already, remove .venv first.
 
 PYTHON ?= python3
 VENV := .venv
@@ -189,6 +191,8 @@ $(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
 		{ echo "Python 3.11 or newer is needed, '$(PYTHON)' isn't one: make lab PYTHON=python3.12"; exit 1; }
 	@echo "Setting up .venv (the first time takes some minutes and about 2 GB of disk)"
+	@[ "$$(uname -s)" != Linux ] || [ -n "$$PIP_EXTRA_INDEX_URL" ] || \
+		echo "On Linux it may be 6.5 GB: lines 4 to 7 of the Makefile say how to spare most of that"
 	@rm -f $(STAMP)
 	@$(PY) -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || \
 		{ rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); } || \

@@ -23,6 +23,7 @@ from cimg import trial
 
 ROOT = Path(__file__).resolve().parent.parent
 MEMORY_NEEDED = 1.5  # GB: the most that any notebook of the course takes
+MEMORY_FOR_CARDS = 0.5  # GB more in every notebook, with PyTorch's build for NVIDIA's cards
 CORES_WANTED = 2
 # Of the machine on which the notebooks' running minutes were measured:
 SCENES_PER_SECOND, STEPS_PER_SECOND = 250_000, 12
@@ -112,14 +113,30 @@ def check_browser(find: Callable[[], object] = webbrowser.get) -> list[Finding]:
 # ── The machine ─────────────────────────────────────────────────────────────────────────────────
 
 
-def check_memory(free: float | None = None) -> list[Finding]:
+def check_build(for_cards: bool | None = None, card: bool | None = None) -> list[Finding]:
+    """A word if PyTorch is the build for NVIDIA's cards, which pip brings on Linux, and there is
+    no card: that works too, and takes more disk and memory than the course needs."""
+    for_cards = trial.built_for_cards() if for_cards is None else for_cards
+    card = trial.has_card() if card is None else card
+    if not for_cards or card:
+        return []
+    advice = (
+        f"it works; the CPU build would save over 4 GB of disk and {MEMORY_FOR_CARDS} GB of memory "
+        "in every notebook: the head of the Makefile says how to get it"
+    )
+    return [Finding("slow", "PyTorch's build for NVIDIA's cards, and no such card here", advice)]
+
+
+def check_memory(free: float | None = None, for_cards: bool | None = None) -> list[Finding]:
     """Enough free memory, in GB, for the largest notebook."""
     free = psutil.virtual_memory().available / 1e9 if free is None else free
+    for_cards = trial.built_for_cards() if for_cards is None else for_cards
+    needed = MEMORY_NEEDED + MEMORY_FOR_CARDS * for_cards
     what = f"{free:.1f} GB of memory free"
-    if free >= MEMORY_NEEDED:
+    if free >= needed:
         return [Finding("good", what)]
     advice = "close other programs, and shut down other notebooks' kernels"
-    return [Finding("bad", f"{what}; a notebook may take {MEMORY_NEEDED} GB", advice)]
+    return [Finding("bad", f"{what}; a notebook may take {needed} GB", advice)]
 
 
 def check_cores(cores: int | None = None) -> list[Finding]:
@@ -206,7 +223,7 @@ def check_pace() -> list[Finding]:
 
 def examine() -> Iterable[tuple[str, list[Finding]]]:
     """Every check, one titled group after the other, as each gets done."""
-    yield "Python and packages", check_python() + check_packages()
+    yield "Python and packages", check_python() + check_packages() + check_build()
     yield "JupyterLab", check_kernel() + check_widgets() + check_browser()
     yield f"This machine ({platform.system()})", check_memory() + check_cores() + check_writing()
     parts = check_loads("the world 'duel'", trial.load_world, "get the course's files anew")

@@ -4,8 +4,24 @@ Everything is imported where it is first needed, so that whatever can't be impor
 the doctor and doesn't stop it.
 """
 
+import shutil
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def built_for_cards() -> bool:
+    """Is the PyTorch that is installed the one for NVIDIA's cards? Nothing is imported to find out:
+    that alone would take half a gigabyte of memory."""
+    torch = find_spec("torch")
+    libraries = Path(torch.origin).parent / "lib" if torch and torch.origin else Path("nowhere")
+    return any(libraries.glob("*torch_cuda.*"))
+
+
+def has_card() -> bool:
+    """Is there an NVIDIA card? Its driver brings a command of that name."""
+    return shutil.which("nvidia-smi") is not None
 
 
 def load_world() -> None:

@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from cimg import doctor, trial
 from cimg.doctor import Finding
@@ -36,8 +38,8 @@ def test_packages():
 
 def test_packages_of_the_installed_course_are_known(monkeypatch):
     monkeypatch.setattr(doctor, "requires", lambda name: ["torch>=2.9"])
-    [torch] = doctor.check_packages()
-    assert torch.grade == "good" and torch.what.startswith("torch 2")
+    [found] = doctor.check_packages()
+    assert found.grade == "good" and found.what.startswith("torch 2")
 
     def not_installed(name):
         raise PackageNotFoundError(name)
@@ -51,7 +53,6 @@ def test_packages_of_the_installed_course_are_known(monkeypatch):
     "check, fine, poor, grade, word",
     [
         (doctor.check_python, (3, 11, 0), (3, 10, 12), "bad", "3.11 or newer"),
-        (doctor.check_memory, 1.6, 1.4, "bad", "1.4 GB"),
         (doctor.check_cores, 2, 1, "slow", "1 core"),
         (doctor.check_kernel, {"python3": "x"}, {"ir": "x"}, "bad", "only ['ir']"),
     ],
@@ -60,6 +61,37 @@ def test_each_check_finds_what_is_wrong(check, fine, poor, grade, word):
     assert grades(check(fine)) == ["good"]
     [finding] = check(poor)
     assert finding.grade == grade and word in finding.what and finding.advice
+
+
+@pytest.mark.parametrize("for_cards, enough", [(False, 1.5), (True, 2.0)])
+def test_memory(for_cards, enough):
+    assert grades(doctor.check_memory(enough, for_cards)) == ["good"]
+    [finding] = doctor.check_memory(enough - 0.1, for_cards)
+    assert finding.grade == "bad" and finding.advice
+    assert finding.what == f"{enough - 0.1:.1f} GB of memory free; a notebook may take {enough} GB"
+
+
+def test_a_build_for_cards_without_a_card_is_worth_a_word():
+    [finding] = doctor.check_build(for_cards=True, card=False)
+    assert finding.grade == "slow" and "CPU build" in finding.advice
+    for fine in ((True, True), (False, True), (False, False)):
+        assert doctor.check_build(*fine) == []
+
+
+def test_the_build_of_this_environments_pytorch_is_told_from_its_files(monkeypatch):
+    assert trial.built_for_cards() == (torch.version.cuda is not None)
+    monkeypatch.setattr(trial, "find_spec", lambda name: None)
+    assert not trial.built_for_cards()
+
+
+@pytest.mark.parametrize("name", ["libtorch_cuda.so", "torch_cuda.dll"])
+def test_a_build_for_cards_is_known_by_its_library(name, tmp_path, monkeypatch):
+    (tmp_path / "lib").mkdir()
+    here = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(trial, "find_spec", lambda name: here)
+    assert not trial.built_for_cards()
+    (tmp_path / "lib" / name).touch()
+    assert trial.built_for_cards()
 
 
 def test_widgets(tmp_path):

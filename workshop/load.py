@@ -45,6 +45,12 @@ from cimg.explorer import Explorer
 explorer = Explorer(cimg.load("duel"))
 explorer
 """
+ALL_OF_IT = """
+import cimg, sys
+for name in dir(cimg):
+    getattr(cimg, name)
+assert {"torch", "pyro"} <= set(sys.modules)
+"""
 ENOUGH = 500 * MIB  # of memory that has to be free for each learner, or it isn't tried
 
 
@@ -145,19 +151,19 @@ def memory(hub: Rehearsal) -> tuple[list[float], float]:
     return each, of(hub.own_processes())
 
 
-def idle_kernel() -> int:
-    """Bytes (RSS) of a kernel that has imported all that `cimg` offers, and does nothing. That is
-    more than `import cimg` alone, which loads nothing before it is used."""
+def idle_kernel(code: str = ALL_OF_IT) -> int:
+    """Bytes (RSS) of a kernel that has run some code and does nothing. By itself it has imported
+    all that `cimg` offers, more than `import cimg` alone, which loads nothing before it is used.
+
+    Raises:
+        RuntimeError: the code failed.
+    """
     manager, client = start_new_kernel(env={**os.environ, "OMP_NUM_THREADS": "1"})
     try:
-        code = "import cimg\nfor name in dir(cimg):\n    getattr(cimg, name)"
         said = client.execute_interactive(code, timeout=300)
         if said["content"]["status"] != "ok":
-            raise RuntimeError(f"cimg can't be imported: {said['content']}")
-        kernel = psutil.Process(manager.provisioner.process.pid)
-        if not any("libtorch" in part.path for part in kernel.memory_maps()):
-            raise RuntimeError("the kernel hasn't loaded the course's packages")
-        return kernel.memory_info().rss
+            raise RuntimeError(f"the kernel failed: {said['content']}")
+        return psutil.Process(manager.provisioner.process.pid).memory_info().rss
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)

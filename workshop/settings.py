@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from cimg.trial import built_for_cards
+
 ROOT = Path(__file__).resolve().parent.parent
 HERE = "127.0.0.1"
 SUBORDINATE = Path("/etc/subuid")  # user ids that somebody's containers use
@@ -19,6 +21,7 @@ FIRST_NUMBER = 300_000  # user ids that systemd's list of ids leaves unused
 MOST_LEARNERS = 1_000
 MIB = 2**20
 SHARE = 1024  # MiB for each learner, unless told otherwise
+SHARE_FOR_CARDS = 2048  # with PyTorch's build for NVIDIA's cards: each kernel takes 500 more
 RESERVE = 2048  # MiB for the hub itself and the system
 LABEL = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"  # of a domain
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -158,6 +161,11 @@ def check_numbers(first: int) -> None:
             )
 
 
+def usual_share() -> int:
+    """MiB for each learner: two kernels with the course, and room to work in."""
+    return SHARE_FOR_CARDS if built_for_cards() else SHARE
+
+
 def read_settings(values: Mapping[str, str]) -> Settings:
     """The settings in an environment.
 
@@ -167,7 +175,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
     unknown = sorted(k for k in values if k.startswith("HUB_") and k not in KNOWN)
     if unknown:
         raise SettingsError(f"{unknown[0]} is no setting; there are: {', '.join(sorted(KNOWN))}")
-    memory = whole(values, "HUB_MEMORY", SHARE, 512, 10**6)
+    memory = whole(values, "HUB_MEMORY", usual_share(), 512, 10**6)
     fits = max(1, (psutil.virtual_memory().total // MIB - RESERVE) // memory)
     names = read_names(values)
     ip, cert, key = check_address(values)
