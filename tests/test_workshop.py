@@ -358,14 +358,16 @@ def test_the_proxy_is_pinned_with_all_it_needs():
     assert "resolved" not in str(lock)  # whatever registry there is
 
 
-def test_on_kubernetes_the_same_holds(root):
+def test_on_kubernetes_the_same_holds(root, monkeypatch):
+    """The image has the CPU build: conda takes the other one only where there is a card."""
+    monkeypatch.setattr(settings, "built_for_cards", lambda: False)
     values = yaml.safe_load((WORKSHOP / "z2jh-config.yaml").read_text(encoding="utf-8"))
-    server, settings = values["singleuser"], read_settings({})
-    assert server["memory"]["limit"] == f"{settings.memory}M"
-    assert values["cull"]["timeout"] == settings.idle * 60 and values["cull"]["users"] is False
+    server, ours = values["singleuser"], read_settings({})
+    assert server["memory"]["limit"] == f"{ours.memory}M"
+    assert values["cull"]["timeout"] == ours.idle * 60 and values["cull"]["users"] is False
     assert server["networkPolicy"]["enabled"] and values["proxy"]["https"]["enabled"]
     own = Config()
-    configure(own, settings, "/tmp/x")
+    configure(own, ours, "/tmp/x")
     (teachers,) = [x for x in own.JupyterHub.load_roles if x["name"] == "teacher"]
     assert values["hub"]["loadRoles"]["teacher"]["scopes"] == teachers["scopes"]
     assert "admin_users" not in values["hub"]["config"]["Authenticator"]
