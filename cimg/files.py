@@ -16,6 +16,7 @@ from filecmp import cmpfiles
 from pathlib import Path
 from typing import Any
 
+NO_NAME = "no name that a file can have"  # none at all, say, or one with a null character
 LEFT_BY_SYSTEMS = {".DS_Store", "Thumbs.db", "desktop.ini"}
 
 
@@ -48,8 +49,8 @@ def read_file(path: str | Path, most: int) -> bytes:
             raise OSError(errno.EINVAL, "not an ordinary file")
         with open(path, "rb") as file:
             content = file.read(most + 1)
-    except ValueError as error:  # a character that no name may have
-        raise OSError(errno.EINVAL, str(error)) from error
+    except ValueError as error:
+        raise OSError(errno.EINVAL, NO_NAME) from error
     if len(content) > most:
         raise OSError(errno.EFBIG, f"larger than {most:,} bytes")
     return content
@@ -103,8 +104,10 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         place.parent.mkdir(parents=True, exist_ok=True)
         temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
         temporary.mkdir()
-    except (ValueError, RuntimeError) as error:  # no name at all; links in a ring
-        raise OSError(errno.EINVAL, str(error)) from error
+    except ValueError as error:
+        raise OSError(errno.EINVAL, NO_NAME) from error
+    except RuntimeError as error:  # Python 3.11 and 3.12, of links in a ring
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
     try:
         yield temporary
         if not os.path.lexists(place):
@@ -139,8 +142,8 @@ def write_file(path: str | Path, content: bytes) -> None:
         with open(temporary, "xb") as file:
             file.write(content)
         os.replace(temporary, path)
-    except ValueError as error:  # a character that no name may have, or no name at all
-        raise OSError(errno.EINVAL, str(error)) from error
+    except ValueError as error:
+        raise OSError(errno.EINVAL, NO_NAME) from error
     finally:
         if temporary:  # moved by now, or never made
             with suppress(OSError, ValueError):

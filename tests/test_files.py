@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from cimg.files import put_between, read_file, write_file
+from cimg.files import new_folder, put_between, read_file, write_file
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs pipes and devices")
 
@@ -35,7 +35,7 @@ def test_a_file_that_is_larger_is_not_read_to_its_end(tmp_path):
     [
         ("none", "No such file or directory"),
         ("folder", "Is a directory"),
-        ("a\0b", "embedded null byte"),
+        ("a\0b", "no name that a file can have"),
         ("x" * 5000, "File name too long"),
     ],
 )
@@ -67,8 +67,8 @@ def test_pipes_and_devices_are_no_files(tmp_path, link):
         ("no/a", "No such file or directory"),
         ("file/a", "Not a directory"),
         ("folder", "Is a directory"),
-        ("a\0b", "embedded null byte"),
-        ("", "has an empty name"),
+        ("a\0b", "no name that a file can have"),
+        ("", "no name that a file can have"),
     ],
 )
 def test_what_cannot_be_written_leaves_everything_as_it_was(tmp_path, monkeypatch, name, why):
@@ -77,9 +77,19 @@ def test_what_cannot_be_written_leaves_everything_as_it_was(tmp_path, monkeypatc
     (tmp_path / "file").write_text("here before")
     with pytest.raises(OSError) as error:
         write_file(name, b"x")
-    assert why in error.value.strerror
+    assert error.value.strerror == why
     assert {p.name for p in tmp_path.iterdir()} == {"folder", "file"}
     assert (tmp_path / "file").read_text() == "here before"
+
+
+@posix
+@pytest.mark.parametrize("name", ["a", "a/new", "a\0b"])
+def test_a_folder_is_not_made_where_links_go_in_a_ring_or_with_no_name(tmp_path, name):
+    os.symlink("b", tmp_path / "a")
+    os.symlink("a", tmp_path / "b")
+    with pytest.raises(OSError) as error, new_folder(tmp_path / name):
+        pass
+    assert error.value.strerror and sorted(os.listdir(tmp_path)) == ["a", "b"]
 
 
 @posix
