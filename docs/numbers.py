@@ -1,5 +1,7 @@
 """The numbers in the kit's pages, computed from the worlds: exact, so the same on every machine."""
 
+import torch
+
 from cimg import World, probability, probability_had
 from cimg.bounds import bounds
 
@@ -58,12 +60,33 @@ def adjusted(world: World) -> float:
     )
 
 
+def bridged(world: World) -> float:
+    """The same effect from two proxies of the time, sky and actor's type, without chance.
+
+    Find h(sky) whose mean, given each type and the action, is the harm seen there. Then its mean is
+    right at each time too, so average it over all skies (Miao, Geng and Tchetgen Tchetgen 2018).
+    """
+    effect, share = 0.0, probability(world, "sky")
+    for action, sign in (("attack", 1), ("taunt", -1)):
+        table = probability(world, ["sky", "actor_type"], given={"action": action})
+        types = world.variables["actor_type"].values
+        harms = [harm(world, {"action": action, "actor_type": kind}) for kind in types]
+        skies = torch.linalg.pinv(table / table.sum(0), rtol=1e-9)  # of P(sky | type), [types, 4]
+        h = torch.tensor(harms, dtype=torch.float64) @ skies
+        effect += sign * float(h @ share)
+    return effect
+
+
 def proxies() -> str:
-    """How adjusting for the sky fares when the sky lies."""
+    """How adjusting for the sky fares when the sky lies, and what a second proxy does for it."""
     arena = World.load("arena")
     truth = harm(arena, do={"action": "attack"}) - harm(arena, do={"action": "taunt"})
-    body = [[f"{lies:.0%}", f"{adjusted(foggy(lies)):+.3f}", f"{truth:+.3f}"] for lies in LIES]
-    return rows(["the sky lies", "adjusted for the sky", "true effect"], body)
+    worlds = [(f"{lies:.0%}", foggy(lies)) for lies in LIES]
+    body = [
+        [lies, f"{adjusted(world):+.3f}", f"{bridged(world):+.3f}", f"{truth:+.3f}"]
+        for lies, world in worlds
+    ]
+    return rows(["the sky lies", "adjusted for the sky", "from two proxies", "true effect"], body)
 
 
 def rungs() -> str:

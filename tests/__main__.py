@@ -1,7 +1,8 @@
 """`make test`: the package's tests, then every notebook against its stored outputs, a summary.
 
 Ends with one line, "N passed, N failed, N skipped", and exits non-zero unless all is well. Anything
-after the command is passed on to pytest: `make test ARGS="-k sprites"`.
+after the command is passed on to pytest: `make test ARGS="-k sprites"`. Files that are named, of
+tests or notebooks, are tested alone: `make test ARGS=tests/test_world.py`.
 """
 
 import os
@@ -84,18 +85,33 @@ def find_notebooks() -> list[str]:
     return [str(path.relative_to(ROOT)) for path in sorted(found)]
 
 
+def split(passed_on: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """What was passed on: files of tests (or one test, file::name), notebooks, and all else."""
+    files = [a for a in passed_on if (ROOT / a.partition("::")[0]).is_file()]
+    notebooks = [a for a in files if a.partition("::")[0].endswith(".ipynb")]
+    tests = [a for a in files if a.partition("::")[0].endswith(".py")]
+    return tests, notebooks, [a for a in passed_on if a not in tests + notebooks]
+
+
+def stages(tests: list[str], notebooks: list[str]) -> list[tuple[str, list[str]]]:
+    """Each stage with its arguments: everything, unless files of tests or notebooks are named."""
+    if not tests and not notebooks:
+        tests, notebooks = ["tests"], find_notebooks()
+    found = []
+    if tests:
+        found.append(("package and house", [*tests, "-m", "not timed", "--durations=10"]))
+        found.append((TIMED, [*tests, "-m", "timed"]))
+    if notebooks:
+        found.append(("notebooks", ["-p", "no:cacheprovider", *NBVAL, *notebooks]))
+    return found
+
+
 def main(passed_on: list[str]) -> int:
     start = time.perf_counter()
-    paths = find_notebooks()
-    stages = [
-        ("package and house", ["tests", "-m", "not timed", "--durations=10"]),
-        (TIMED, ["tests", "-m", "timed"]),
-    ]
-    if paths:
-        stages.append(("notebooks", ["-p", "no:cacheprovider", *NBVAL, *paths]))
+    tests, notebooks, rest = split(passed_on)
     total, bad = Count(), False
-    for name, arguments in stages:
-        count, code = run(name, [*arguments, *passed_on])
+    for name, arguments in stages(tests, notebooks):
+        count, code = run(name, [*arguments, *rest])
         total += count
         bad = bad or code not in ((0, NO_TESTS) if passed_on or name == TIMED else (0,))
     bad = bad or total.passed == 0

@@ -46,3 +46,29 @@ def test_one_thread_a_worker_no_network_no_progress_bars():
     environment = runner.environment()
     assert environment["OMP_NUM_THREADS"] == "1" and environment["TQDM_DISABLE"] == "1"
     assert environment["PYTHONPATH"].startswith(str(runner.OFFLINE))
+
+
+@pytest.mark.parametrize(
+    "passed_on, tested, notebooks, rest",
+    [
+        (["-k", "sprites"], ["tests"], None, ["-k", "sprites"]),  # a folder, but no file
+        (["tests/test_world.py"], ["tests/test_world.py"], [], []),
+        (["-x", "tests/test_world.py::test_a"], ["tests/test_world.py::test_a"], [], ["-x"]),
+        (["notebooks/00-start-here.ipynb"], [], ["notebooks/00-start-here.ipynb"], []),
+    ],
+)
+def test_what_is_named_is_tested_and_nothing_else(passed_on, tested, notebooks, rest, monkeypatch):
+    ran = {}
+    monkeypatch.setattr(runner, "run", lambda *stage: ran.update([stage]) or (Count(1), 0))
+    assert runner.main(passed_on) == 0
+    for name, marked in (("package and house", "not timed"), (runner.TIMED, "timed")):
+        if tested:
+            assert ran[name][: len(tested) + 2] == [*tested, "-m", marked]
+            assert ran[name][len(ran[name]) - len(rest) :] == rest
+        else:
+            assert name not in ran
+    if notebooks is None:
+        notebooks = runner.find_notebooks()
+        assert len(notebooks) > 26
+    expected = ["-p", "no:cacheprovider", *runner.NBVAL, *notebooks, *rest]
+    assert ran.get("notebooks") == (expected if notebooks else None)

@@ -11,9 +11,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cimg.data import draw, held_out
+from cimg.data import draw, draw_evenly, held_out
 from cimg.query import probability
-from cimg.scene import HALF, SceneError, render, sample_uniform, stage, style_of, unflatten
+from cimg.scene import (
+    HALF,
+    SceneError,
+    render,
+    sample_uniform,
+    stage,
+    stage_of,
+    style_of,
+    unflatten,
+)
 from cimg.score import (
     TEST_SEED,
     agree,
@@ -226,6 +235,30 @@ def test_a_model_that_moves_the_sun_loses_marks_for_style():
     assert score_prior(model, n) == {"renderable": 1.0, "labels read back": 1.0}
     assert score_repetition(model, n, times=8)["composition"] == 1.0  # all the way round
     assert score_repetition(model, n, times=7)["composition"] == 0.0
+
+
+def test_a_wrong_picture_can_pass_all_four_tests_of_the_axioms():
+    """Composition, reversibility, effectiveness and minimality: docs/limits.md says that a program
+    passes them all which moves the sun where all around it changes colour. Here it is."""
+    _, old = draw_evenly(ARENA, 300, seed=5)
+    _, new = draw_evenly(ARENA, 300, seed=6)
+    dusk, night = (ARENA.variables["sky"].values.index(sky) for sky in ("dusk", "night"))
+
+    def cheat(values, labels):  # three columns on at nightfall, three back when night ends so
+        step = 3 * (labels["sky"] == night).long() - 3 * (values["sky"] == night).long()
+        return values | labels | {"sun": (values["sun"] + step) % 8}
+
+    at_dusk = {k: v.clone() for k, v in old.items()} | {"sky": torch.full_like(old["sky"], dusk)}
+    wanted = {k: new[k] for k in ARENA.visible} | {"sky": torch.full_like(old["sky"], night)}
+    fact, truth = render(at_dusk), render(at_dusk | wanted)
+    answer = cheat(at_dusk, wanted)
+    drawn, as_it_was = render(answer), {k: at_dusk[k] for k in ARENA.visible}
+    assert torch.equal(render(cheat(at_dusk, as_it_was)), fact)
+    assert torch.equal(render(cheat(answer, as_it_was)), fact)
+    assert agree(read_back(drawn, stage_of(ARENA))[0], at_dusk | wanted, ARENA.visible) == 1
+    alike = fact == truth
+    assert alike.float().mean() > 0.1 and torch.equal(drawn[alike], fact[alike])
+    assert same(drawn, truth)[0] == 0
 
 
 def test_one_wrong_pixel_is_a_wrong_picture():

@@ -12,7 +12,7 @@
 # key_ideas:
 #   - "**Three rungs.** Seeing asks what goes along with what; doing asks what follows from what we change; imagining asks how *this* would have gone otherwise. No rung alone answers the question of the one above."
 #   - "**Abduct, act, predict.** To imagine, first find out all that was behind this picture, then change one thing, then let everything that follows from it follow."
-#   - "**There is a right answer here.** We own the renderer and the tables, so that every picture and every probability can be held against the true one."
+#   - "**There is a right answer here.** We own the renderer and the tables, and say how luck works, so that every picture and every probability can be held against the true one."
 # mistakes:
 #   - "**Painting over.** Swapping the one label and keeping all the others keeps the reaction too, although the action is its cause."
 #   - "**Taking a new picture for an answer.** A picture in which some other pair fights somewhere else says what attacks look like, not how this one would have gone."
@@ -184,8 +184,8 @@ show.distributions(
 # Imagining differs from both, because it is about this golem, which a mere taunt has hurt.
 #
 # A network that was trained to draw pictures *given* the action, a conditional generator, answers the first
-# question. It has no way to find out what was behind this picture, so it can't answer the third. Notebook 10
-# puts that to the test.
+# question. Even one that can look back at a picture doesn't know what follows from an action, nor what luck was
+# behind it, so it can't answer the third by itself. Notebook 10 puts that to the test.
 
 # %% [markdown]
 # ## Your turn

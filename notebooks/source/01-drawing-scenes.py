@@ -14,7 +14,7 @@
 #   - "A scene is a function: the same labels and the same style give the same picture, bit for bit."
 #   - "Labels are decided by the world, style by nothing in it; hidden variables are never drawn."
 #   - "All 884,736 pictures differ, so nothing that was drawn is lost: it can be read back."
-#   - "Who owns world and renderer can draw what did not happen, and so can mark every answer right or wrong."
+#   - "Who owns world and renderer, and says how luck works, can draw what did not happen, and so can mark every answer right or wrong."
 # mistakes:
 #   - "**Changing one label and calling it a counterfactual.** The picture with another action and the same reaction is only that: a picture. What the reaction would have been is the world's business."
 #   - "**Merging in the wrong order.** Whatever is laid on last is in front."

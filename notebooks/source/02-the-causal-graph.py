@@ -420,5 +420,5 @@ for sky in ("day", "night"):
     print(f"P(attack | sky = {sky}) = {seen:.3f}, P(attack | do(sky = {sky})) = {done:.3f}")
 
 # %% [markdown] tags=["solution"]
-# Repaint the sky, and nobody fights differently: action ← time → sky is a fork. Pictures alone can't tell
-# this graph from the colleague's; knowing the game can. Notebook 05 meets this fork again.
+# Repaint the sky, and nobody fights differently: action ← time → sky is a fork. As the sky never lies here, pictures
+# alone can't tell this graph from the colleague's; knowing the game can. Notebook 05 meets this fork again.

@@ -6,7 +6,7 @@
 #   - predict from the graph where seeing and doing agree
 #   - compute an effect from recorded scenes alone, with its standard error
 #   - decide what to adjust for, and say what the graph alone doesn't tell
-#   - explain why more data doesn't help where the confounder wasn't recorded
+#   - explain why more data doesn't take a bias away
 # minutes: {running: 1, exercises: 20}
 # need: notebooks 02 to 04 (the graph, d-separation, the world as a program, what `given` means)
 # built: an estimate of a causal effect from pictures' labels, next to the exact one
@@ -289,7 +289,8 @@ for lies in (0, 0.01, 0.05, 0.2):
 
 # %% [markdown]
 # One lie in a hundred takes half the effect away; five in a hundred turn the sign. A **proxy** removes, as a rule, part
-# of the confounding, and how big a part isn't in the data.
+# of the confounding; how big a part, it doesn't say itself. (A second proxy can tell, under assumptions of its own and
+# with a great many photographs: Kuroki and Pearl 2014. Here the actor's type would be one.)
 #
 # ## And if nobody had recorded the sky?
 #

@@ -9,7 +9,7 @@
 #   - catch a program that cheats at one of them
 # minutes: {running: 1, exercises: 15}
 # need: notebooks 06 (imagining) and 08 (the causal VAE)
-# built: see, do and imagine in pixels, and a test bench that no cheat passes
+# built: see, do and imagine in pixels, and a test bench that none of the cheats here passes
 # key_ideas:
 #   - "Seeing and doing: draw labels and style, decode. Imagining: abduct labels, noise and style from *this* picture, act, predict, decode with the same z."
 #   - "Composition: change nothing, get the picture back. Reversibility: there and back. Effectiveness: what was asked for is in the answer. Minimality: nothing else has changed."
@@ -306,7 +306,8 @@ show.table(table, HEADERS)
 
 # %% [markdown]
 # Read it by columns. Composition, reversibility and minimality can all be had for nothing (`lazy`);
-# effectiveness too (`collapsed`, `strangers`). **No single test is worth anything; only the line is.**
+# effectiveness too (`collapsed`, `strangers`). **No single test is worth anything; only the line is**, and its
+# last number most: *identical* knows the true picture. Where all around the sun changes colour, the others don't see it move.
 #
 # - `lazy` and `luggage` are caught by *effectiveness*: the answer doesn't show what was asked for.
 # - `collapsed` and `strangers` obey, and are caught by *composition*: theirs is another picture.

@@ -12,7 +12,7 @@
 # built: a world with a witch in it, from story to score card; and the start of your own
 # key_ideas:
 #   - "A world file says three things: which variables, which arrows, which tables. The claims are in the arrows that are missing."
-#   - "Where no back-door set is recorded, a mediator may do: the front door needs all of the effect to run through it, and nothing hidden to point at it."
+#   - "Where no back-door set is recorded, a mediator may do, the front door: it carries all of the effect, nothing joins it with the cause from behind, and the cause shuts its back doors."
 #   - "Worlds can agree on every photograph and disagree about doing. The graph isn't in the data; it is what you bring."
 #   - "A claim is as good as its list: question and rung, graph, identification, overlap, data, coupling, drawing."
 # mistakes:
@@ -247,8 +247,8 @@ def front_door(photos, action):
 check("12.2", front_door)
 
 # %% [markdown]
-# The same, from 20,000 photographs with a standard error (the spread of 100 such albums), and on the exact
-# distribution of what is drawn:
+# The same, from 20,000 photographs with a standard error (the spread of 100 albums drawn from this one, with replacement:
+# the *bootstrap*), and exactly:
 
 # %%
 DRAWN = ["action", "sky", "reaction"]
@@ -260,19 +260,18 @@ def counted(rows):
     cell = 16 * rows["action"] + 4 * rows["sky"] + rows["reaction"]
     return cell.bincount(minlength=48).double().view(3, 4, 4) / len(cell)
 album = by_the_door(counted(photos))
-error = torch.stack([by_the_door(counted(storm.sample(20_000, s))) for s in range(100)]).std(0)
-joint, truth = probability(storm, DRAWN), [harm(do={"action": a}) for a in range(3)]
+picks = torch.randint(20_000, (100, 20_000), generator=torch.Generator().manual_seed(0))
+error = torch.stack([by_the_door(counted({n: photos[n][p] for n in DRAWN})) for p in picks]).std(0)
+joint, truth = probability(storm, DRAWN), torch.stack([harm(do={"action": a}) for a in range(3)])
 door = by_the_door(joint)
-assert torch.allclose(door, torch.stack(truth), rtol=0, atol=1e-12)
-assert ((album - door).abs() < 3 * error).all()
+assert torch.allclose(door, truth, rtol=0, atol=1e-12) and ((album - door).abs() < 3 * error).all()
 print(f"the rarest pair of action and sky: {joint.sum(2).min():.4f} of all photographs")
 show.table(zip(seen, seen.values(), album, error, door, truth, strict=True),
            ["harm after", "seen", "front door", "± s.e.", "exact door", "do, exactly"])
 
 # %% [markdown]
 # By the front door: right within its error from the photographs, right to all digits on the exact distribution, and no fever
-# anywhere. The line above the table is about **overlap** (positivity): under each action each sky has to occur, or there is
-# nothing to average.
+# anywhere. The line above is about **overlap** (positivity): under each action each sky has to occur.
 #
 # ### Exercise 3: which arrow breaks the door?
 #
