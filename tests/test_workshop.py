@@ -19,6 +19,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+import requests
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -28,13 +29,15 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="JupyterHub needs Lin
 if os.name != "posix":
     pytest.skip("JupyterHub needs Linux or macOS", allow_module_level=True)
 
+import grp
 import pwd
 
 from cimg.trial import built_for_cards
 from workshop import begin, load, memory, register, results, settings
+from workshop.__main__ import address, last_address
 from workshop.hub import PARTS, configure
 from workshop.rehearsal import Rehearsal, free_ports
-from workshop.settings import KNOWN, SettingsError, read_settings
+from workshop.settings import KNOWN, SettingsError, check_accounts, read_settings
 from workshop.visitor import Refused, Visitor
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,6 +121,37 @@ def test_user_ids_that_are_somebodys_are_refused(root, monkeypatch, tmp_path):
     assert read_settings({"HUB_FIRST_NUMBER": "500000"}).first_number == 500_000
 
 
+@pytest.mark.parametrize("kind", ["getpwuid", "getgrgid"])
+def test_user_ids_of_accounts_that_a_network_keeps_are_refused(kind, monkeypatch):
+    """Those aren't listed: they are found if they are asked for."""
+    for module, name in ((pwd, "getpwuid"), (grp, "getgrgid")):
+        monkeypatch.setattr(module, name, lambda number: {}[number])
+    check_accounts({"ada": 300_001, "grace": 300_002})
+    monkeypatch.setattr(
+        pwd if kind == "getpwuid" else grp, kind, {300_002: ("colleague",)}.__getitem__
+    )
+    with pytest.raises(SettingsError, match="300002 is to be grace's user id, and is colleague's"):
+        check_accounts({"ada": 300_001, "grace": 300_002})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"HUB_IP": "fd00::7", "HUB_PLAIN": "yes"}, "http://[fd00::7]:8000"),
+        ({"HUB_IP": "::", "HUB_CERT": __file__, "HUB_KEY": __file__}, "https://THIS-MACHINE:8000"),
+        ({"HUB_IP": "::", "HUB_CERT": __file__, "HUB_KEY": __file__, "HUB_PORT": "443",
+          "HUB_DOMAIN": "hub.example.org"}, "https://hub.example.org"),
+    ],
+)  # fmt: skip
+def test_the_sheet_names_the_address_of_the_hub_that_runs(given, said, root, tmp_path):
+    found = read_settings({**given, "HUB_FOLDER": str(tmp_path)})
+    assert address(found) == last_address(found) == said
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub" / "address").write_text("https://as-it-was-started")
+    assert last_address(found) == "https://as-it-was-started"
+
+
 def test_names_are_read_from_a_file(root, tmp_path):
     names = tmp_path / "names"
     names.write_text("ada\n\n grace \n")
@@ -143,6 +177,7 @@ def test_the_configuration_says_what_the_settings_do(root):
     assert "admin_users" not in c.TokenLogin
     assert c.TokenLogin.allowed_users == {"teacher", *(f"learner-{i:02d}" for i in range(1, 21))}
     assert c.TokenLogin.allow_existing_users is False and "subdomain_host" not in c.JupyterHub
+    assert "cookie_host_prefix_enabled" not in c.JupyterHub  # only with a site for each learner
 
 
 def test_with_a_domain_each_server_has_an_origin_of_its_own(root):
@@ -152,6 +187,8 @@ def test_with_a_domain_each_server_has_an_origin_of_its_own(root):
     assert c.JupyterHub.subdomain_host == "https://hub.example.org:8000"
     configure(c, read_settings({**given, "HUB_PORT": "443"}), "/tmp/x")
     assert c.JupyterHub.subdomain_host == "https://hub.example.org"
+    assert c.JupyterHub.bind_url == "https://127.0.0.1:443"
+    assert c.JupyterHub.cookie_host_prefix_enabled  # nobody sets cookies for the hub's own pages
 
 
 # --- register -------------------------------------------------------------------------------------
@@ -331,6 +368,24 @@ def test_no_control_group_where_there_are_none(tmp_path):
     (tmp_path / "cgroup.controllers").write_text("cpu memory")  # but nothing can be switched on
     assert memory.make_group("1", 512, tmp_path) is None
     assert memory.remove_group("1", tmp_path)
+
+
+def test_a_group_of_the_newer_kind_is_limited_from_the_top_down(tmp_path, monkeypatch):
+    """As the kernel's documentation has it; such groups aren't on every machine that tests."""
+    (tmp_path / "cgroup.controllers").write_text("cpu memory pids")
+    wrote = []
+    monkeypatch.setattr(memory, "write", lambda path, text: wrote.append((path, text)))
+    group = memory.make_group("7", 512, tmp_path)
+    top = tmp_path / memory.GROUP
+    assert group == top / "7" and group.is_dir()
+    assert wrote[:3] == [(tmp_path / "cgroup.subtree_control", "+memory"),
+                         (top / "cgroup.subtree_control", "+memory"),
+                         (group / "memory.max", str(512 * 2**20))]  # fmt: skip
+    assert dict(wrote)[group / "memory.swap.max"] == "0"
+    assert dict(wrote)[group / "pids.max"] == str(memory.MOST_PROCESSES)
+    memory.kill_group("7", tmp_path)
+    assert wrote[-1] == (group / "cgroup.kill", "1")
+    assert memory.remove_group("7", tmp_path) and not top.exists()
 
 
 # --- what is pinned, and the way onto many machines -----------------------------------------------
@@ -609,7 +664,6 @@ def test_another_token_shuts_out_who_has_the_old_one(hub, learners):
     assert name == two.name and new != two.token
     with pytest.raises(Refused, match="Invalid"):
         Visitor(hub.address, two.name, two.token).log_in()
-    assert two.server("GET", "api/kernels").json()  # until the hub hears of it
     rightful = Visitor(hub.address, two.name, new)
     rightful.patience = 300
     assert rightful.log_in().ok
@@ -621,6 +675,118 @@ def test_another_token_shuts_out_who_has_the_old_one(hub, learners):
     assert rightful.server("GET", "api/contents/notebooks/mine.txt").ok
     assert shut_out(two.server("GET", "api/kernels"))
     assert one.server("GET", "api/kernels").json()  # nobody else was disturbed
+
+
+@pytest.mark.skipif(not WALLS, reason="without root a learner's other processes go on")
+def test_a_server_that_keeps_silent_is_ended_too(hub, learners):
+    """Whoever came in with the old token may have stopped the server, lest it ask the hub."""
+    one = learners[0]
+    number = hub.register().number(one.name)
+    one.run("import subprocess\nleft = subprocess.Popen(['sleep', '999'], start_new_session=True)")
+    server = next(p for p in hub.processes(number) if "singleuser" in " ".join(p.cmdline()))
+    assert len(hub.processes(number)) >= 3
+    server.suspend()
+    command = [sys.executable, "-m", "workshop", "--tokens", one.name]
+    said = subprocess.check_output(command, cwd=ROOT, env=hub.environment, text=True)
+    until(lambda: not hub.processes(number), 90)
+    one.token = said.split()[-1]
+    one.log_in()
+    one.start_server()
+    assert work(hub, one).read_text() == f"of {one.name}"
+
+
+def test_a_second_hub_of_the_same_class_is_refused(hub, learners):
+    """It would end the first one's proxy and remove its learners' sockets."""
+    second = subprocess.run([sys.executable, "-m", "workshop"], cwd=ROOT, env=hub.environment,
+                            capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
+    assert second.returncode == 2 and second.stdout == ""
+    assert f"running already, as process {hub.process.pid}; to stop it" in second.stderr
+    one = learners[0]
+    one.open_kernel()
+    assert one.run("print(6 * 7)").text == "42\n"
+
+
+IN_A_WINDOW = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-m", "workshop"])
+"""
+
+
+def answers(hub):
+    """Whether the hub's page can be had, by way of its proxy."""
+    try:
+        return requests.get(f"{hub.address}/hub/login", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def test_the_hub_outlives_the_window_in_which_it_was_started():
+    """A terminal that is closed hangs up; the hub stays, and speaks into a file."""
+    if not (PARTS / ".installed").exists():
+        pytest.skip("JupyterHub isn't installed: make hub-setup")
+    hub = Rehearsal(learners=1)
+    window, terminal = os.openpty()
+    try:
+        hub.process = subprocess.Popen(
+            [sys.executable, "-c", IN_A_WINDOW], cwd=ROOT, env=hub.environment,
+            stdin=terminal, stdout=terminal, stderr=terminal,
+        )  # fmt: skip
+        os.close(terminal)
+        said = ""
+        while "It goes on if this window is closed" not in said:
+            said += os.read(window, 10**6).decode()  # an OSError if it ends before
+            if "learners couldn't use the course" in said:
+                pytest.skip("the course is where only root may read")
+        until(lambda: answers(hub))
+        os.close(window)
+        window = None
+        time.sleep(2)
+        assert hub.process.poll() is None and answers(hub)
+        assert (hub.folder / "hub" / "log").stat().st_mode & 0o777 == 0o600
+        assert (hub.folder / "hub" / "address").read_text() == hub.address
+    finally:
+        if window is not None:
+            os.close(window)
+        hub.__exit__()
+
+
+@pytest.mark.skipif(not (PARTS / ".installed").exists(), reason="make hub-setup hasn't been run")
+@pytest.mark.parametrize("who", ["the learner's own", "somebody else's", "nobody's"])
+def test_only_the_learners_own_process_is_let_show_pages(who, book, monkeypatch):
+    """Any user of the machine might listen at the port before the server does."""
+    monkeypatch.syspath_prepend(str(PARTS))
+    from jupyterhub.spawner import LocalProcessSpawner
+
+    from workshop.spawner import LearnerSpawner
+
+    waits = "import socket, sys, time\nwith socket.socket() as s:\n s.bind(('127.0.0.1', {}))\n"
+    listening = waits.format(port := free_ports(1)) + " s.listen()\n time.sleep(60)"
+    serves = [sys.executable, "-c", listening]
+    idles = [sys.executable, "-c", "import time; time.sleep(60)"]
+    ends = [sys.executable, "-c", ""]
+    begun = {"the learner's own": [serves], "somebody else's": [idles, serves], "nobody's": [ends]}
+    started = [subprocess.Popen(command) for command in begun[who]]
+
+    async def start(self):
+        self.proc, self.pid, self.port = started[0], started[0].pid, port
+        return "127.0.0.1", port
+
+    monkeypatch.setattr(LocalProcessSpawner, "start", start)
+    spawner = LearnerSpawner(register=str(book.path), walls=False)
+    spawner.user = SimpleNamespace(name="ada")
+    try:
+        if who == "the learner's own":
+            assert asyncio.run(spawner.start()) == ("127.0.0.1", port)
+        else:
+            told = {"somebody else's": "is somebody else's", "nobody's": "ended at once"}[who]
+            with pytest.raises(RuntimeError, match=told):
+                asyncio.run(spawner.start())
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.skipif(not (PARTS / ".installed").exists(), reason="make hub-setup hasn't been run")

@@ -6,21 +6,43 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
-from workshop.hub import PARTS, python_path
+from cimg.files import write_file
+from workshop.hub import PARTS, address_of, python_path
 from workshop.register import Register, RegisterError, sheet
-from workshop.settings import HERE, ROOT, TEACHER, Settings, SettingsError, read_settings
+from workshop.settings import (
+    HERE,
+    ROOT,
+    TEACHER,
+    Settings,
+    SettingsError,
+    check_accounts,
+    read_settings,
+)
 
 CONFIG = ROOT / "workshop" / "jupyterhub_config.py"
+ADDRESS, LOCK, LOG = "address", "lock", "log"  # in the hub's folder
 
 
 def address(settings: Settings) -> str:
     """What learners type into their browser."""
-    host = "THIS-MACHINE" if settings.ip in ("0.0.0.0", "::") else settings.ip
-    return f"{'https' if settings.cert else 'http'}://{host}:{settings.port}"
+    anywhere = settings.ip in ("0.0.0.0", "::")
+    host = settings.domain or ("THIS-MACHINE" if anywhere else settings.ip)
+    return address_of(settings, host)
+
+
+def last_address(settings: Settings) -> str:
+    """Where the hub of this class was started last, perhaps with other settings than these."""
+    with suppress(OSError, UnicodeError):
+        return (settings.folder / "hub" / ADDRESS).read_text(encoding="utf-8")
+    return address(settings)
 
 
 def prepare(settings: Settings) -> Register:
@@ -39,6 +61,39 @@ def prepare(settings: Settings) -> Register:
     except OSError as error:
         raise SettingsError(f"HUB_FOLDER={settings.folder}: {error}") from error
     return Register(settings.folder / "hub" / "register.json")
+
+
+def be_the_only_one(own: Path) -> None:
+    """Hold the lock of the class's hub, which ends with this process, however that ends. A second
+    hub would end the first one's proxy, and remove the folders of its learners' sockets.
+
+    Raises:
+        SettingsError: a hub of this class is running.
+    """
+    lock = os.open(own / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        running = os.read(lock, 20).decode(errors="replace")
+        raise SettingsError(
+            f"the hub of this class is running already, as process {running}; to stop it: "
+            f"kill {running}. Another class needs another HUB_FOLDER, HUB_PORT, HUB_FIRST_NUMBER"
+        ) from None
+    os.truncate(lock, 0)
+    os.write(lock, str(os.getpid()).encode())
+    os.set_inheritable(lock, True)  # by JupyterHub, which this process becomes; not by its children
+
+
+def outlive_the_terminal(log: Path) -> None:
+    """A window that is closed, a connection that is lost, mustn't end the class. What the hub has
+    to say goes into a file, since to write to a terminal that is gone would end its proxy."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # JupyterHub leaves that as it is
+    if sys.stdout.isatty() or sys.stderr.isatty():
+        print(f"It goes on if this window is closed. What it has to say: {log}", flush=True)
+        there = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        for stream in (1, 2):
+            os.dup2(there, stream)
+        os.close(there)
 
 
 def problem_with(python: str, settings: Settings) -> str:
@@ -126,15 +181,21 @@ def main(arguments: list[str] | None = None) -> None:
         settings = read_settings(os.environ)
         register = prepare(settings)
         if names is not None:
-            print(sheet(register.renew(names or list(register.entries)), address(settings)))
+            print(sheet(register.renew(names or list(register.entries)), last_address(settings)))
             return
+        be_the_only_one(settings.folder / "hub")
         if not (PARTS / "jupyterhub").is_dir():
             raise SettingsError("JupyterHub isn't installed yet: make hub-setup")
         os.environ["HUB_PYTHON"] = find_python(settings)
-        tokens = register.add([TEACHER, *settings.learners], settings.first_number)
+        names = [TEACHER, *settings.learners]
+        if settings.walls:
+            check_accounts(register.plan(names, settings.first_number))
+        tokens = register.add(names, settings.first_number)
     except (SettingsError, RegisterError) as error:
         parser.exit(2, f"make hub: {error}\n")
+    write_file(settings.folder / "hub" / ADDRESS, address(settings).encode())
     say(settings, tokens)
+    outlive_the_terminal(settings.folder / "hub" / LOG)
     start(settings)
 
 

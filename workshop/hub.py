@@ -60,18 +60,27 @@ def forget_runtime(own: Path) -> None:
         (own / RUNTIMES).unlink()
 
 
+def address_of(settings: Settings, host: str, usual: bool = False) -> str:
+    """The hub's address under a name or a number of the machine's.
+
+    Args:
+        usual: name the port also where a browser takes it by itself.
+    """
+    scheme, known = ("https", 443) if settings.cert else ("http", 80)
+    port = f":{settings.port}" if usual or settings.port != known else ""
+    return f"{scheme}://[{host}]{port}" if ":" in host else f"{scheme}://{host}{port}"
+
+
 def configure(c, settings: Settings, runtime: str) -> None:
     """Fill JupyterHub's configuration object. `runtime` is a folder with a short name."""
     own = settings.folder / "hub"
-    scheme = "https" if settings.cert else "http"
-    host = f"[{settings.ip}]" if ":" in settings.ip else settings.ip
     hub = c.JupyterHub
-    hub.bind_url = f"{scheme}://{host}:{settings.port}"
+    hub.bind_url = address_of(settings, settings.ip, usual=True)
     hub.ssl_cert, hub.ssl_key = settings.cert, settings.key
     if settings.domain:  # learner-01.hub.example.org: pages of different origins, to a browser
-        usual = settings.port == (443 if settings.cert else 80)
-        port = "" if usual else f":{settings.port}"
-        hub.subdomain_host = f"{scheme}://{settings.domain}{port}"
+        hub.subdomain_host = address_of(settings, settings.domain)
+        # else a learner's page could set cookies for the hub's, and for the others'
+        hub.cookie_host_prefix_enabled = bool(settings.cert)
     hub.hub_ip, hub.hub_port = HERE, settings.port + 1
     hub.db_url = f"sqlite:///{own / 'jupyterhub.sqlite'}"
     hub.cookie_secret_file = str(own / "cookie_secret")

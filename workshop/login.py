@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,10 +10,7 @@ from jupyterhub import orm
 from jupyterhub.auth import Authenticator
 from traitlets import Unicode
 
-from cimg.files import read_file, write_file
-from workshop.register import MOST_BYTES, Register
-
-ENTERED = "entered.json"  # beside the register: with which fingerprint each one came in
+from workshop.register import Register
 
 
 class TokenLogin(Authenticator):
@@ -23,6 +19,7 @@ class TokenLogin(Authenticator):
     Who is given another token, or is no longer of the class, is logged out, and their server is
     stopped, as soon as anything is heard of them: a page is asked for, somebody logs in under the
     name, or the server reports that it is there. What was begun with the old token ends with that.
+    A server that says nothing is ended too, by `LearnerSpawner.poll`.
     """
 
     register = Unicode(help="where the register is").tag(config=True)
@@ -31,37 +28,22 @@ class TokenLogin(Authenticator):
         """The register, read anew: `make hub-tokens` may have changed it."""
         return Register(Path(self.register))
 
-    def entered(self) -> dict[str, str]:
-        """The fingerprint of the token with which each one came in, also before a restart."""
-        try:
-            found = json.loads(read_file(Path(self.register).with_name(ENTERED), MOST_BYTES))
-        except (OSError, ValueError):  # nobody has come in yet
-            found = {}
-        return found if isinstance(found, dict) else {}
-
-    def enter(self, name: str, fingerprint: str) -> None:
-        """Somebody came in with this token."""
-        path = Path(self.register).with_name(ENTERED)
-        write_file(path, json.dumps({**self.entered(), name: fingerprint}).encode())
-
     async def authenticate(self, handler, data: dict) -> str | None:
         """The name, if the token is theirs."""
         name, token = data.get("username", "").strip().lower(), data.get("password", "")
         register = self.entries()
         if not register.admits(name, token):
             return None
-        theirs = register.entries[name]["token"]
-        if self.entered().get(name, theirs) != theirs:  # sessions of the old token's are left
+        if not register.up_to_date(name):  # sessions of the old token's are left
             await end_sessions(handler, handler.find_user(name))
-        self.enter(name, theirs)
+        register.enter(name)
         return name
 
     async def refresh_user(self, user, handler=None) -> bool:
         """Whether who came in may stay."""
-        entry = self.entries().entries.get(user.name)
         here = not self.allowed_users or user.name in self.allowed_users
-        if entry and here and self.entered().get(user.name, entry["token"]) == entry["token"]:
-            return True  # a teacher may have started the server of who never was here
+        if here and self.entries().up_to_date(user.name):
+            return True
         if handler:
             await end_sessions(handler, user)
         return False

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from cimg.files import read_file, write_file
 
+ENTERED = "entered.json"  # beside the register: with which fingerprint each one came in
 LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"  # none that look alike: no 0 o, no 1 i l
 LENGTH = 16
 MOST_BYTES = 10**6
@@ -70,22 +71,27 @@ class Register:
 
         A number is given once: whoever comes later never gets somebody's files.
         """
-        free = max([first_number, *(e["number"] for e in self.entries.values())]) + 1
         tokens = {}
-        for name in names:
+        for name, number in self.plan(names, first_number).items():
             if name not in self.entries:
                 tokens[name] = new_token()
-                entry = {"number": free, "token": fingerprint(tokens[name])}
-                self.entries[name], free = entry, free + 1
+                self.entries[name] = {"number": number, "token": fingerprint(tokens[name])}
         if tokens:
             self.save()
         return tokens
+
+    def plan(self, names: Iterable[str], first_number: int) -> dict[str, int]:
+        """The numbers of all who are there, and of these names."""
+        numbers = {name: entry["number"] for name, entry in self.entries.items()}
+        for name in names:
+            numbers.setdefault(name, max([first_number, *numbers.values()]) + 1)
+        return numbers
 
     def renew(self, names: Iterable[str]) -> dict[str, str]:
         """Another token for each of these; the old one is no good any more.
 
         Raises:
-            RegisterError: a name that isn't there.
+            RegisterError: a name that isn't there, or no name at all.
         """
         tokens = {}
         for name in names:
@@ -93,8 +99,29 @@ class Register:
                 raise RegisterError(f"nobody here is called {name!r}")
             tokens[name] = new_token()
             self.entries[name]["token"] = fingerprint(tokens[name])
+        if not tokens:
+            raise RegisterError(f"{self.path}: nobody has been given a token yet")
         self.save()
         return tokens
+
+    def entered(self) -> dict[str, str]:
+        """The fingerprint of the token with which each one came in, also before a restart."""
+        try:
+            found = json.loads(read_file(self.path.with_name(ENTERED), MOST_BYTES))
+        except (OSError, ValueError):  # nobody has come in yet
+            found = {}
+        return found if isinstance(found, dict) else {}
+
+    def enter(self, name: str) -> None:
+        """Somebody came in with their token."""
+        entered = {**self.entered(), name: self.entries[name]["token"]}
+        write_file(self.path.with_name(ENTERED), json.dumps(entered).encode())
+
+    def up_to_date(self, name: str) -> bool:
+        """Whether this is one of the class, and the token with which they came in is still theirs;
+        a teacher may have started the server of who never came in."""
+        theirs = self.entries.get(name, {}).get("token")
+        return theirs is not None and self.entered().get(name, theirs) == theirs
 
     def number(self, name: str) -> int:
         """The user id of a learner."""

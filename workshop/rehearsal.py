@@ -20,6 +20,7 @@ import psutil
 import requests
 
 from workshop.hub import forget_runtime
+from workshop.memory import remove_group
 from workshop.register import Register
 from workshop.settings import HERE, ROOT, TEACHER
 from workshop.visitor import Visitor
@@ -166,6 +167,8 @@ class Rehearsal:
             with suppress(psutil.Error):
                 process.kill()
         psutil.wait_procs(left, timeout=30)
+        for entry in self.register().entries.values():
+            remove_group(str(entry["number"]))
         forget_runtime(self.folder / "hub")
         if not self.kept:
             shutil.rmtree(self.folder, ignore_errors=True)

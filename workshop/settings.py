@@ -166,6 +166,25 @@ def usual_share() -> int:
     return SHARE_FOR_CARDS if built_for_cards() else SHARE
 
 
+def check_accounts(numbers: Mapping[str, int]) -> None:
+    """Nobody has one of the learners' user ids. Accounts that a network keeps aren't in the list
+    that `check_numbers` reads, but are found if they are asked for one by one.
+
+    Raises:
+        SettingsError: somebody has.
+    """
+    import grp  # neither on Windows
+    import pwd
+
+    for name, number in numbers.items():
+        for look_up in (pwd.getpwuid, grp.getgrgid):
+            with suppress(KeyError):
+                raise SettingsError(
+                    f"{number} is to be {name}'s user id, and is {look_up(number)[0]}'s already: "
+                    "another HUB_FIRST_NUMBER, and another HUB_FOLDER"
+                )
+
+
 def read_settings(values: Mapping[str, str]) -> Settings:
     """The settings in an environment.
 

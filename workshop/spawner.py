@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +17,8 @@ from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Bool, Int, Unicode, default
 
 from workshop.memory import kill_group, limit_process, make_group, remove_group
-from workshop.register import Register
+from workshop.register import Register, RegisterError
+from workshop.settings import HERE
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ")  # of the hub's environment
 
@@ -87,6 +89,42 @@ class LearnerSpawner(LocalProcessSpawner):
 
         return begin
 
+    async def start(self) -> tuple[str, int]:
+        """Start the server, and wait until it is the one who listens at its port. Whoever came
+        before it there could show pages of their own under the learner's address.
+
+        Raises:
+            RuntimeError: it ended, or isn't the one.
+        """
+        place = await super().start()
+        while not listens(self.pid, self.port):
+            if await super().poll() is not None:
+                raise RuntimeError(f"{self.user.name}'s server ended at once: see its server.log")
+            if is_taken(self.port) and not listens(self.pid, self.port):
+                raise RuntimeError(f"{self.user.name}'s port {self.port} is somebody else's")
+            await asyncio.sleep(0.2)
+        return place
+
+    async def poll(self) -> int | None:
+        """Whether the server runs (None) or how it ended. One that was begun with a token that is
+        no good any more is ended here, twice a minute: it needn't be willing to ask."""
+        if self.pid and not self.may_run():
+            self.log.warning("%s may not stay: their server is ended", self.user.name)
+            with suppress(KeyError):  # somebody took the name out of the register
+                if self.walls:
+                    end_all(self.number())
+            await self._signal(signal.SIGKILL)
+        return await super().poll()
+
+    def may_run(self) -> bool:
+        """Whether the learner is of the class, and came in with the token that is theirs now."""
+        allowed, name = self.authenticator.allowed_users, self.user.name
+        try:
+            current = Register(Path(self.register)).up_to_date(name)
+        except RegisterError:  # damaged: that is nobody's fault who is working
+            return True
+        return current and (not allowed or name in allowed)
+
     async def clean(self) -> None:
         """After the server has ended, however it did: end what it left running, free its memory."""
         number = self.number()
@@ -102,6 +140,20 @@ class LearnerSpawner(LocalProcessSpawner):
     async def move_certs(self, paths: dict) -> dict:
         """The hub and its servers talk on this machine only, without certificates."""
         return paths
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether this very process listens at a port of this machine."""
+    with suppress(psutil.Error):
+        sockets = psutil.Process(pid).net_connections("tcp")
+        return any(s.status == psutil.CONN_LISTEN and s.laddr.port == port for s in sockets)
+    return False
+
+
+def is_taken(port: int) -> bool:
+    """Whether anybody listens at a port of this machine."""
+    with socket.socket() as one:
+        return one.connect_ex((HERE, port)) == 0
 
 
 def own_folder(path: Path, number: int) -> None:
