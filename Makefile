@@ -1,6 +1,6 @@
 # The course's commands. `make lab` and `make test` set up all they need, in .venv, and nowhere else.
 #
-# Python 3.11 or newer is needed. Another one than `python3`:   make lab PYTHON=python3.12
+# Python 3.11 to 3.14 is needed. Another one than `python3`:   make lab PYTHON=python3.12
 # On Linux, pip brings the torch that can use an NVIDIA card: over 4 GB more, and half a GB of memory more in
 # every notebook. The course doesn't need a card. For the CPU build, name its index, which stands on PyTorch's
 # installation page (https://pytorch.org/get-started/locally):  make lab PIP_EXTRA_INDEX_URL=<that index>
@@ -117,7 +117,9 @@ hub: $(HUB)/.installed
 
 hub-setup: $(HUB)/.installed
 
-hub-tokens: $(HUB)/.installed
+# Nothing is set up for this, not even what has changed: the class may be at work.
+hub-tokens:
+	@test -x $(PY) || { echo "There is no class yet: make hub"; exit 1; }
 	@$(PY) -m workshop --tokens $(ARGS)
 
 hub-load: $(HUB)/.installed
@@ -187,14 +189,17 @@ ifneq ($(shell $(PY) -c "print(open('$(STAMP)').read())" 2>/dev/null),$(CURDIR))
 .PHONY: $(STAMP)
 endif
 
+# The pinned packages know no newer one.
+FITS := "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))"
+
 $(STAMP): requirements.txt pyproject.toml
-	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
-		{ echo "Python 3.11 or newer is needed, '$(PYTHON)' isn't one: make lab PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c $(FITS) || \
+		{ echo "Python 3.11 to 3.14 is needed, '$(PYTHON)' isn't one: make lab PYTHON=python3.12"; exit 1; }
 	@echo "Setting up .venv (the first time takes some minutes and about 2 GB of disk)"
 	@[ "$$(uname -s)" != Linux ] || [ -n "$$PIP_EXTRA_INDEX_URL" ] || \
 		echo "On Linux it may be 6.5 GB: lines 4 to 7 of the Makefile say how to spare most of that"
 	@rm -f $(STAMP)
-	@$(PY) -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || \
+	@$(PY) -c $(FITS) 2>/dev/null || \
 		{ rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); } || \
 		{ echo "No .venv could be made. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
 	@$(PY) -m pip install --quiet --requirement requirements.txt

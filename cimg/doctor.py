@@ -1,7 +1,8 @@
 """Is this machine ready, and how long will the course take on it? ``python -m cimg.doctor``
 
 Each check is a function that returns findings and prints nothing; `main` prints them and exits with
-1 if something has to be mended, so that CI can ask too.
+1 if something has to be mended, so that CI can ask too. Whatever isn't Python's own is imported in
+the check that needs it: where setting up has failed, the doctor says what is missing.
 """
 
 import json
@@ -14,10 +15,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
-
-import psutil
-from jupyter_client.kernelspec import KernelSpecManager
-from packaging.requirements import Requirement
 
 from cimg import trial
 
@@ -53,6 +50,8 @@ def check_packages(
         wanted: requirements such as "numpy>=2.0"; those of the installed `cimg` if not given.
         installed: name -> version; raises PackageNotFoundError.
     """
+    from packaging.requirements import Requirement
+
     if wanted is None:
         try:
             wanted = requires("cimg") or []
@@ -76,16 +75,19 @@ def check_packages(
 
 
 def check_python(found: tuple[int, ...] = sys.version_info[:3]) -> list[Finding]:
-    """Python 3.11 or newer."""
+    """Python 3.11 to 3.14: an older one can't read the course, a newer one is untried."""
     name = "Python " + ".".join(map(str, found))
-    if found >= (3, 11):
+    if (3, 11) <= found < (3, 15):
         return [Finding("good", name)]
-    return [Finding("bad", f"{name}, but 3.11 or newer is needed", "make lab PYTHON=python3.12")]
+    wrong = f"{name}, but 3.11 to 3.14 is needed"
+    return [Finding("bad" if found < (3, 11) else "slow", wrong, "make lab PYTHON=python3.12")]
 
 
 def check_kernel(kernels: dict[str, str] | None = None) -> list[Finding]:
     """A kernel "python3" is registered: JupyterLab runs the notebooks in it."""
     if kernels is None:
+        from jupyter_client.kernelspec import KernelSpecManager
+
         kernels = KernelSpecManager().find_kernel_specs()
     if "python3" in kernels:
         return [Finding("good", "the kernel 'python3' is registered")]
@@ -129,7 +131,10 @@ def check_build(for_cards: bool | None = None, card: bool | None = None) -> list
 
 def check_memory(free: float | None = None, for_cards: bool | None = None) -> list[Finding]:
     """Enough free memory, in GB, for the largest notebook."""
-    free = psutil.virtual_memory().available / 1e9 if free is None else free
+    if free is None:
+        import psutil
+
+        free = psutil.virtual_memory().available / 1e9
     for_cards = trial.built_for_cards() if for_cards is None else for_cards
     needed = MEMORY_NEEDED + MEMORY_FOR_CARDS * for_cards
     what = f"{free:.1f} GB of memory free"
@@ -221,11 +226,23 @@ def check_pace() -> list[Finding]:
 # ── All of it ───────────────────────────────────────────────────────────────────────────────────
 
 
+def tried(*checks: Callable[[], list[Finding]]) -> list[Finding]:
+    """The findings of some checks; what a check needs itself and isn't there is one as well."""
+    findings = []
+    for check in checks:
+        try:
+            findings += check()
+        except ImportError as error:
+            missing = f"{error.name or error} isn't installed: {check.__name__} couldn't look"
+            findings.append(Finding("bad", missing, SET_UP))
+    return findings
+
+
 def examine() -> Iterable[tuple[str, list[Finding]]]:
     """Every check, one titled group after the other, as each gets done."""
-    yield "Python and packages", check_python() + check_packages() + check_build()
-    yield "JupyterLab", check_kernel() + check_widgets() + check_browser()
-    yield f"This machine ({platform.system()})", check_memory() + check_cores() + check_writing()
+    yield "Python and packages", tried(check_python, check_packages, check_build)
+    yield "JupyterLab", tried(check_kernel, check_widgets, check_browser)
+    yield f"This machine ({platform.system()})", tried(check_memory, check_cores, check_writing)
     parts = check_loads("the world 'duel'", trial.load_world, "get the course's files anew")
     parts += check_loads("the sprites", trial.load_sprites, "draw them anew: make sprites")
     parts += check_loads("the shipped model", trial.load_weights, "train it anew: make weights")

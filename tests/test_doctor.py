@@ -52,7 +52,8 @@ def test_packages_of_the_installed_course_are_known(monkeypatch):
 @pytest.mark.parametrize(
     "check, fine, poor, grade, word",
     [
-        (doctor.check_python, (3, 11, 0), (3, 10, 12), "bad", "3.11 or newer"),
+        (doctor.check_python, (3, 11, 0), (3, 10, 12), "bad", "3.11 to 3.14"),
+        (doctor.check_python, (3, 14, 9), (3, 15, 0), "slow", "3.11 to 3.14"),
         (doctor.check_cores, 2, 1, "slow", "1 core"),
         (doctor.check_kernel, {"python3": "x"}, {"ir": "x"}, "bad", "only ['ir']"),
     ],
@@ -235,3 +236,19 @@ def test_all_of_it_runs_as_a_command(tmp_path):
         assert f"\n{group}" in ran.stdout
     ready = "This machine is ready." in ran.stdout
     assert ready == (ran.returncode == 0) != ("✗" in ran.stdout)
+
+
+def test_the_doctor_needs_nothing_that_could_be_missing():
+    """Where setting up has failed: Python alone, without the environment's packages."""
+    ran = subprocess.run(
+        [sys.executable, "-S", "-m", "cimg.doctor"],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        cwd=doctor.ROOT,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONPATH": ""},
+    )
+    assert ran.returncode == 1 and ran.stderr == ""
+    for name in ("packaging", "jupyter_client", "psutil"):
+        assert f"✗ {name} isn't installed" in ran.stdout
+    assert "Speed" in ran.stdout and "to mend" in ran.stdout

@@ -17,8 +17,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 import rules
+from cimg import doctor
 
 ROOT = Path(__file__).resolve().parent.parent
+NEWEST = "3.14"  # the newest version of Python for which there is all that is pinned
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CONDA_NAMES = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 MOST_LINES = 275  # of a module: "about 250 lines or fewer"
@@ -123,13 +125,30 @@ def test_what_is_pinned_is_what_is_installed_and_complete():
             continue
         assert pin.specifier.contains(installed.version), f"{name} {installed.version} is installed"
         oldest = PROJECT["project"]["requires-python"].removeprefix(">=") + ".0"
-        wanted = distribution(name).metadata.get("Requires-Python", "")
-        assert SpecifierSet(wanted).contains(oldest), f"{name} needs Python {wanted}"
+        wanted = SpecifierSet(distribution(name).metadata.get("Requires-Python", ""))
+        for version in (oldest, NEWEST + ".0"):
+            assert wanted.contains(version), f"{name} needs Python {wanted}"
         if name == "torch":
             continue  # one that can use an NVIDIA card brings a dozen packages of its own
         for needed in map(Requirement, installed.requires or ()):
             if needed.marker is None or needed.marker.evaluate({"extra": ""}):
                 assert canonicalize_name(needed.name) in pins(), f"{name} needs {needed.name}"
+
+
+def test_the_versions_of_python_are_the_same_everywhere():
+    oldest = PROJECT["project"]["requires-python"].removeprefix(">=")
+    for name in ("README.md", "Makefile", "workshop/README.md"):
+        found = re.findall(r"Python (3\.\d+) to (3\.\d+)", (ROOT / name).read_text("utf-8"))
+        assert found and set(found) == {(oldest, NEWEST)}, name
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text("utf-8"))
+    tested = workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert (tested[0], tested[-1]) == (oldest, NEWEST) and len(tested) >= 3
+    first, last = (int(version.removeprefix("3.")) for version in (oldest, NEWEST))
+    fits = f"not (3, {first}) <= sys.version_info < (3, {last + 1})"
+    assert fits in (ROOT / "Makefile").read_text(encoding="utf-8")
+    for minor in range(first - 1, last + 2):
+        good = doctor.check_python((3, minor, 0))[0].grade == "good"
+        assert good == (first <= minor <= last)
 
 
 def test_environment_yml_has_the_same_ranges():
@@ -333,7 +352,7 @@ def test_an_old_python_is_refused_by_name(house):
     old.chmod(0o755)
     ran = make(house.folder, "lab", f"PYTHON={old}")
     assert ran.returncode != 0
-    assert "Python 3.11 or newer is needed" in ran.stdout and "old-python" in ran.stdout
+    assert "Python 3.11 to 3.14 is needed" in ran.stdout and "old-python" in ran.stdout
     assert not (house.folder / ".venv").exists()
 
 

@@ -59,6 +59,5 @@ def test_the_version_is_the_same_everywhere():
     assert re.findall(r"^version: (.+)$", citation, re.MULTILINE) == [VERSION]
     released = re.findall(r"^## (\d\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert released[0] == VERSION
-    for name in ("README.md", "CITATION.cff"):
-        told = re.findall(r"version (\d+(?:\.\d+)+)", (ROOT / name).read_text(encoding="utf-8"))
-        assert all(VERSION == number or VERSION.startswith(f"{number}.") for number in told)
+    told = re.findall(r"version (\d+(?:\.\d+)+)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert told and all(VERSION == number or VERSION.startswith(f"{number}.") for number in told)

@@ -35,7 +35,7 @@ import pwd
 from cimg.trial import built_for_cards
 from workshop import begin, load, memory, register, results, settings
 from workshop.__main__ import address, last_address
-from workshop.hub import PARTS, configure
+from workshop.hub import PARTS, configure, server_environment
 from workshop.rehearsal import Rehearsal, free_ports
 from workshop.settings import KNOWN, SettingsError, check_accounts, read_settings
 from workshop.visitor import Refused, Visitor
@@ -80,6 +80,7 @@ def test_the_defaults_are_for_this_machine_only_with_walls(root):
         ({"HUB_NAMES": "/no/such/file"}, "can't be read"),
         ({"HUB_NAMES": __file__}, "a letter first"),
         ({"HUB_NAMES": __file__, "HUB_LEARNERS": "3"}, "one of them"),
+        ({"HUB_FOLDER": str(ROOT / "class")}, "in the course's own folder"),
         ({"HUB_PASSWORD": "1234"}, "HUB_PASSWORD is no setting"),
         ({"HUB_SHARED_ACCOUNT": "yes"}, "isn't needed"),
         ({"HUB_DOMAIN": "https://hub.example.org"}, "a name is expected"),
@@ -420,6 +421,12 @@ def test_on_kubernetes_the_same_holds(root, monkeypatch):
     server, ours = values["singleuser"], read_settings({})
     assert server["memory"]["limit"] == f"{ours.memory}M"
     assert values["cull"]["timeout"] == ours.idle * 60 and values["cull"]["users"] is False
+    for name, value in server_environment(ours).items():
+        if name in ("OMP_NUM_THREADS", "PYTHONSAFEPATH"):
+            assert server["extraEnv"][name] == value
+    image = re.search(r"--target-repo-dir (\S+)", README)[1]
+    folder = Path(server["extraEnv"]["JUPYTER_CONFIG_PATH"]).relative_to(image)
+    assert str(ROOT / folder) in server_environment(ours)["JUPYTER_CONFIG_PATH"].split(os.pathsep)
     assert server["networkPolicy"]["enabled"] and values["proxy"]["https"]["enabled"]
     own = Config()
     configure(own, ours, "/tmp/x")

@@ -21,6 +21,7 @@ LEFT_OUT = {
     ".venv",
     ".venv-latest",
     ".hub",
+    "class",  # learners' work
     ".git",
     "build",
     "dist",
@@ -62,7 +63,7 @@ def build(folder: Path) -> Path:
     def leave_out(_: str, names: list[str]) -> set[str]:
         return {name for name in names if name in LEFT_OUT or name.endswith(".tmp")}
 
-    shutil.copytree(ROOT, source, ignore=leave_out)
+    shutil.copytree(ROOT, source, ignore=leave_out, symlinks=True)
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
     run(*pip, "--wheel-dir", folder, source)
     (wheel,) = folder.glob("*.whl")

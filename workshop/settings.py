@@ -15,6 +15,7 @@ import psutil
 from cimg.trial import built_for_cards
 
 ROOT = Path(__file__).resolve().parent.parent
+CLASS = ROOT / "workshop" / "class"
 HERE = "127.0.0.1"
 SUBORDINATE = Path("/etc/subuid")  # user ids that somebody's containers use
 FIRST_NUMBER = 300_000  # user ids that systemd's list of ids leaves unused
@@ -204,6 +205,12 @@ def read_settings(values: Mapping[str, str]) -> Settings:
     domain = values.get("HUB_DOMAIN") or ""
     if domain and (len(domain) > 200 or not re.fullmatch(rf"({LABEL}\.)+(?!\d+$){LABEL}", domain)):
         raise SettingsError(f"HUB_DOMAIN={domain}: a name is expected, hub.example.org say")
+    folder = Path(values.get("HUB_FOLDER") or CLASS).absolute()
+    if folder.is_relative_to(ROOT) and folder != CLASS:
+        raise SettingsError(
+            f"HUB_FOLDER={folder}: that is in the course's own folder, where only {CLASS.name} in "
+            "workshop is left alone by `make clean`. Name one elsewhere"
+        )
     first = whole(values, "HUB_FIRST_NUMBER", FIRST_NUMBER, 1000, 10**9)
     walls = has_walls(values)
     if walls:
@@ -219,7 +226,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         starts=whole(values, "HUB_STARTS", 4 * (os.cpu_count() or 1), 1, MOST_LEARNERS),
         memory=memory,
         idle=float(idle),
-        folder=Path(values.get("HUB_FOLDER") or ROOT / "workshop" / "class").absolute(),
+        folder=folder,
         python=values.get("HUB_PYTHON") or "",
         first_number=first,
         walls=walls,
