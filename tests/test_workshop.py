@@ -10,6 +10,7 @@ import os
 import random
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -34,7 +35,7 @@ import pwd
 
 from cimg.trial import built_for_cards
 from workshop import begin, load, memory, register, results, settings
-from workshop.__main__ import address, last_address
+from workshop.__main__ import address, be_the_only_one, last_address, running
 from workshop.hub import PARTS, configure, server_environment
 from workshop.rehearsal import Rehearsal, free_ports
 from workshop.settings import KNOWN, SettingsError, check_accounts, read_settings
@@ -42,6 +43,7 @@ from workshop.visitor import Refused, Visitor
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKSHOP = ROOT / "workshop"
+WALLS = sys.platform == "linux" and os.geteuid() == 0
 README = (WORKSHOP / "README.md").read_text(encoding="utf-8")
 
 
@@ -81,6 +83,7 @@ def test_the_defaults_are_for_this_machine_only_with_walls(root):
         ({"HUB_NAMES": __file__}, "a letter first"),
         ({"HUB_NAMES": __file__, "HUB_LEARNERS": "3"}, "one of them"),
         ({"HUB_FOLDER": str(ROOT / "class")}, "in the course's own folder"),
+        ({"HUB_FOLDER": f"/tmp/..{ROOT}/class"}, "in the course's own folder"),
         ({"HUB_PASSWORD": "1234"}, "HUB_PASSWORD is no setting"),
         ({"HUB_SHARED_ACCOUNT": "yes"}, "isn't needed"),
         ({"HUB_DOMAIN": "https://hub.example.org"}, "a name is expected"),
@@ -333,13 +336,16 @@ while True:   # whoever comes as the same user is killed, and what it was told i
     os.write(1, b".")
     os.kill(-1, signal.SIGKILL)
 """
+STOPPING = FLEEING.replace("import os", "import signal, os").replace(  # and waited for in vain
+    "    if os.fork", "    os.kill(-1, signal.SIGSTOP)\n    if os.fork"
+)
 
 
 @pytest.mark.skipif(
     not (PARTS / ".installed").exists() or sys.platform != "linux" or os.geteuid() != 0,
     reason="needs root, on Linux, and make hub-setup",
 )
-@pytest.mark.parametrize("program", [FLEEING, DEFENDING])
+@pytest.mark.parametrize("program", [FLEEING, DEFENDING, STOPPING])
 def test_nothing_that_a_learner_has_begun_escapes_its_end(program, monkeypatch):
     """Neither what flees nor what fights back; and it isn't told what the hub knows."""
     monkeypatch.syspath_prepend(str(PARTS))
@@ -518,8 +524,6 @@ def test_a_learner_has_room_for_two_kernels(for_cards, share, root, monkeypatch)
 
 # --- a real hub -----------------------------------------------------------------------------------
 
-WALLS = os.name == "posix" and sys.platform == "linux" and os.geteuid() == 0
-
 
 @pytest.fixture(scope="module")
 def hub():
@@ -641,6 +645,8 @@ def test_nobody_can_read_anothers_files(hub, learners):
     ):
         assert two.run(place).error.startswith("PermissionError"), place
         assert not one.run("None").error
+    ignored = two.run("print(*[l for l in open('/proc/self/status') if l.startswith('SigIgn')])")
+    assert not int(ignored.text.split()[1], 16) & 1 << signal.SIGHUP - 1  # the hub's alone
     assert two.run("import os\nprint(os.getuid(), os.getgroups())").text == (
         f"{hub.register().number(two.name)} []\n"
     )
@@ -707,7 +713,11 @@ def test_a_second_hub_of_the_same_class_is_refused(hub, learners):
     second = subprocess.run([sys.executable, "-m", "workshop"], cwd=ROOT, env=hub.environment,
                             capture_output=True, text=True, timeout=120, check=False)  # fmt: skip
     assert second.returncode == 2 and second.stdout == ""
-    assert f"running already, as process {hub.process.pid}; to stop it" in second.stderr
+    told = f"running already, as process {hub.process.pid}; to stop it"
+    assert told in second.stderr
+    asked = subprocess.run([sys.executable, "-m", "workshop", "--running"], cwd=ROOT, check=False,
+                           env=hub.environment, capture_output=True, text=True)  # fmt: skip
+    assert asked.returncode == 3 and told in asked.stdout and not asked.stderr
     one = learners[0]
     one.open_kernel()
     assert one.run("print(6 * 7)").text == "42\n"
@@ -759,41 +769,131 @@ def test_the_hub_outlives_the_window_in_which_it_was_started():
         hub.__exit__()
 
 
-@pytest.mark.skipif(not (PARTS / ".installed").exists(), reason="make hub-setup hasn't been run")
-@pytest.mark.parametrize("who", ["the learner's own", "somebody else's", "nobody's"])
-def test_only_the_learners_own_process_is_let_show_pages(who, book, monkeypatch):
-    """Any user of the machine might listen at the port before the server does."""
+SERVER = """
+import os, socket, sys, time
+number, port, does = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+if number != os.geteuid():
+    os.setgid(number)
+    os.setuid(number)
+if does == "shows":
+    listening = socket.create_server(("127.0.0.1", port))
+if does != "ends":
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def starting(book, monkeypatch):
+    """Makes spawners of ada's, whose servers do as they are told; and others' programs."""
+    if not (PARTS / ".installed").exists():
+        pytest.skip("JupyterHub isn't installed: make hub-setup")
     monkeypatch.syspath_prepend(str(PARTS))
     from jupyterhub.spawner import LocalProcessSpawner
 
     from workshop.spawner import LearnerSpawner
 
-    waits = "import socket, sys, time\nwith socket.socket() as s:\n s.bind(('127.0.0.1', {}))\n"
-    listening = waits.format(port := free_ports(1)) + " s.listen()\n time.sleep(60)"
-    serves = [sys.executable, "-c", listening]
-    idles = [sys.executable, "-c", "import time; time.sleep(60)"]
-    ends = [sys.executable, "-c", ""]
-    begun = {"the learner's own": [serves], "somebody else's": [idles, serves], "nobody's": [ends]}
-    started = [subprocess.Popen(command) for command in begun[who]]
+    number = 10**6 + os.getpid() % 400_000 * 1000 + 998 if WALLS else os.geteuid()
+    book.add(["ada"], number - 1)
+    port, begun = free_ports(1), []
 
-    async def start(self):
-        self.proc, self.pid, self.port = started[0], started[0].pid, port
-        return "127.0.0.1", port
+    def begin(user, does):
+        command = [sys.executable, "-c", SERVER, str(user), str(port), does]
+        begun.append(subprocess.Popen(command))
+        return begun[-1]
 
-    monkeypatch.setattr(LocalProcessSpawner, "start", start)
-    spawner = LearnerSpawner(register=str(book.path), walls=False)
-    spawner.user = SimpleNamespace(name="ada")
-    try:
-        if who == "the learner's own":
-            assert asyncio.run(spawner.start()) == ("127.0.0.1", port)
-        else:
-            told = {"somebody else's": "is somebody else's", "nobody's": "ended at once"}[who]
-            with pytest.raises(RuntimeError, match=told):
-                asyncio.run(spawner.start())
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
+    def spawner(does, walls):
+        async def start(self):
+            self.proc, self.port = begin(number, does), port
+            self.pid = self.proc.pid
+            return "127.0.0.1", port
+
+        monkeypatch.setattr(LocalProcessSpawner, "start", start)
+        one = LearnerSpawner(register=str(book.path), homes=str(book.path.parent), walls=walls)
+        one.user = SimpleNamespace(name="ada")
+        one.authenticator = SimpleNamespace(allowed_users={"ada"})
+        return one
+
+    yield SimpleNamespace(spawner=spawner, begin=begin, port=port)
+    for process in begun:
+        process.kill()
+        process.wait()
+
+
+walls = pytest.mark.parametrize(
+    "walls", [False, pytest.param(True, marks=pytest.mark.skipif(not WALLS, reason="needs root"))]
+)
+
+
+@walls
+def test_a_server_is_there_when_it_listens(starting, walls):
+    assert asyncio.run(starting.spawner("shows", walls).start()) == ("127.0.0.1", starting.port)
+
+
+@walls
+def test_a_server_that_ends_at_once_is_not_waited_for(starting, walls):
+    with pytest.raises(RuntimeError, match="ended at once"):
+        asyncio.run(starting.spawner("ends", walls).start())
+
+
+@walls
+def test_a_server_of_who_may_not_stay_is_not_waited_for(starting, book, walls):
+    book.enter("ada")
+    book.renew(["ada"])
+    with pytest.raises(RuntimeError, match="another token"):
+        asyncio.run(starting.spawner("idles", walls).start())
+
+
+@pytest.mark.skipif(not WALLS, reason="without root all are one user")
+def test_who_listens_in_a_learners_place_is_found_out(starting):
+    """Any user of the machine might listen at the port before the server does."""
+    starting.begin(os.geteuid(), "shows")
+    with pytest.raises(RuntimeError, match="is somebody else's"):
+        asyncio.run(starting.spawner("idles", True).start())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux tells")
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])
+def test_who_listens_is_known_without_asking_them(starting, host):
+    """Whoever is asked might not answer, and keep the hub waiting."""
+    from workshop.spawner import listeners
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    assert listeners(starting.port) == set()
+    with socket.socket(family) as one, socket.socket() as full, socket.socket() as more:
+        one.bind((host, starting.port))
+        assert listeners(starting.port) == set()
+        one.listen(0)
+        for caller in (full, more):  # nobody takes these calls: the queue is full
+            caller.setblocking(False)
+            caller.connect_ex(("127.0.0.1", starting.port))
+        start = time.monotonic()
+        assert listeners(starting.port) == {os.geteuid()}
+        assert time.monotonic() - start < 5
+
+
+@pytest.mark.skipif(not WALLS, reason="needs root")
+def test_who_was_taken_out_of_the_register_is_known_by_their_folder(starting, book):
+    spawner = starting.spawner("idles", True)
+    number = spawner.number()
+    book.path.write_text("{}")
+    with pytest.raises(FileNotFoundError):
+        spawner.number()
+    (book.path.parent / "ada").mkdir()
+    os.chown(book.path.parent / "ada", number, number)
+    assert spawner.number() == number and not spawner.may_run()
+
+
+def test_where_there_is_no_hub_none_is_running(tmp_path, capsys):
+    assert running(tmp_path) == ""
+    be_the_only_one(tmp_path)
+    assert running(tmp_path).startswith("the hub of this class is running already")
+    with pytest.raises(SettingsError, match=f"as process {os.getpid()}"):
+        be_the_only_one(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / "lock")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "lock").symlink_to(tmp_path / "lock")
+    with pytest.raises(SettingsError, match="can't be locked"):
+        be_the_only_one(tmp_path / "other")
 
 
 @pytest.mark.skipif(not (PARTS / ".installed").exists(), reason="make hub-setup hasn't been run")

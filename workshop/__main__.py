@@ -18,6 +18,7 @@ from cimg.files import write_file
 from workshop.hub import PARTS, address_of, python_path
 from workshop.register import Register, RegisterError, sheet
 from workshop.settings import (
+    CLASS,
     HERE,
     ROOT,
     TEACHER,
@@ -28,6 +29,7 @@ from workshop.settings import (
 )
 
 CONFIG = ROOT / "workshop" / "jupyterhub_config.py"
+RUNNING = 3  # the exit code of --running, if there is one
 ADDRESS, LOCK, LOG = "address", "lock", "log"  # in the hub's folder
 
 
@@ -63,6 +65,28 @@ def prepare(settings: Settings) -> Register:
     return Register(settings.folder / "hub" / "register.json")
 
 
+def running(own: Path) -> str:
+    """That a hub of this class is running, or nothing."""
+    try:
+        lock = os.open(own / LOCK, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:  # there has been none
+        return ""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        number = os.read(lock, 20).decode(errors="replace")
+        kill = f"{'sudo ' * (os.geteuid() == 0)}kill {number}"
+        return (
+            f"the hub of this class is running already, as process {number}; to stop it: {kill}. "
+            "Another class needs another HUB_FOLDER, HUB_PORT and HUB_FIRST_NUMBER"
+        )
+    except OSError:  # a folder that knows no locks
+        return ""
+    finally:
+        os.close(lock)
+    return ""
+
+
 def be_the_only_one(own: Path) -> None:
     """Hold the lock of the class's hub, which ends with this process, however that ends. A second
     hub would end the first one's proxy, and remove the folders of its learners' sockets.
@@ -70,15 +94,12 @@ def be_the_only_one(own: Path) -> None:
     Raises:
         SettingsError: a hub of this class is running.
     """
-    lock = os.open(own / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
+        lock = os.open(own / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        running = os.read(lock, 20).decode(errors="replace")
-        raise SettingsError(
-            f"the hub of this class is running already, as process {running}; to stop it: "
-            f"kill {running}. Another class needs another HUB_FOLDER, HUB_PORT, HUB_FIRST_NUMBER"
-        ) from None
+    except OSError as error:
+        said = running(own) or f"{own / LOCK} can't be locked: {error}"
+        raise SettingsError(said) from error
     os.truncate(lock, 0)
     os.write(lock, str(os.getpid()).encode())
     os.set_inheritable(lock, True)  # by JupyterHub, which this process becomes; not by its children
@@ -175,8 +196,16 @@ def main(arguments: list[str] | None = None) -> None:
     """The commands."""
     parser = argparse.ArgumentParser("python -m workshop", description=__doc__.splitlines()[0])
     parser.add_argument("--tokens", nargs="*", metavar="NAME", help="only give another token")
-    names = parser.parse_args(arguments).tokens
+    parser.add_argument("--running", action="store_true", help="only say whether there is a hub")
+    options = parser.parse_args(arguments)
+    names = options.tokens
     os.umask(0o077)
+    if options.running:
+        folder = Path(os.environ.get("HUB_FOLDER") or CLASS)
+        if said := running(folder / "hub"):
+            print(f"make hub: {said}")
+            parser.exit(RUNNING)
+        return
     try:
         settings = read_settings(os.environ)
         register = prepare(settings)
@@ -187,6 +216,7 @@ def main(arguments: list[str] | None = None) -> None:
         if not (PARTS / "jupyterhub").is_dir():
             raise SettingsError("JupyterHub isn't installed yet: make hub-setup")
         os.environ["HUB_PYTHON"] = find_python(settings)
+        register = Register(register.path)  # another token may have been given meanwhile
         names = [TEACHER, *settings.learners]
         if settings.walls:
             check_accounts(register.plan(names, settings.first_number))

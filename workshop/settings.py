@@ -206,7 +206,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
     if domain and (len(domain) > 200 or not re.fullmatch(rf"({LABEL}\.)+(?!\d+$){LABEL}", domain)):
         raise SettingsError(f"HUB_DOMAIN={domain}: a name is expected, hub.example.org say")
     folder = Path(values.get("HUB_FOLDER") or CLASS).absolute()
-    if folder.is_relative_to(ROOT) and folder != CLASS:
+    if folder.resolve().is_relative_to(ROOT) and folder != CLASS:
         raise SettingsError(
             f"HUB_FOLDER={folder}: that is in the course's own folder, where only {CLASS.name} in "
             "workshop is left alone by `make clean`. Name one elsewhere"

@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,8 +17,8 @@ from traitlets import Bool, Int, Unicode, default
 
 from workshop.memory import kill_group, limit_process, make_group, remove_group
 from workshop.register import Register, RegisterError
-from workshop.settings import HERE
 
+LISTENS = "0A"  # a socket's state, in /proc/net/tcp
 KEPT = ("PATH", "LANG", "LC_ALL", "TZ")  # of the hub's environment
 
 
@@ -35,8 +34,15 @@ class LearnerSpawner(LocalProcessSpawner):
     walls = Bool(True, help="each learner is a user of their own").tag(config=True)
 
     def number(self) -> int:
-        """The learner's user id; without walls it is only a number."""
-        return Register(Path(self.register)).number(self.user.name)
+        """The learner's user id; without walls it is only a number.
+
+        Raises:
+            OSError: they aren't in the register, and have no folder either.
+        """
+        register = Register(Path(self.register))
+        if self.user.name in register.entries:
+            return register.number(self.user.name)
+        return os.stat(self.home()).st_uid  # somebody took the name out: whose folder it is
 
     def home(self) -> Path:
         """The learner's folder."""
@@ -62,7 +68,7 @@ class LearnerSpawner(LocalProcessSpawner):
         number may be somebody else's, which the hub mustn't stop."""
         super().load_state(state)
         if self.pid and self.walls:
-            with suppress(psutil.Error):
+            with suppress(psutil.Error, OSError):
                 if psutil.Process(self.pid).uids().real == self.number():
                     return
             self.pid = 0
@@ -81,6 +87,7 @@ class LearnerSpawner(LocalProcessSpawner):
             else:
                 limit_process(self.memory)
             os.umask(0o077)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the hub's is ignored
             if self.walls:
                 os.setgroups([])
                 os.setgid(number)
@@ -90,29 +97,42 @@ class LearnerSpawner(LocalProcessSpawner):
         return begin
 
     async def start(self) -> tuple[str, int]:
-        """Start the server, and wait until it is the one who listens at its port. Whoever came
-        before it there could show pages of their own under the learner's address.
+        """Start the server, and wait until the learner is the one who listens at its port. Whoever
+        came before them there could show pages of their own under the learner's address.
 
         Raises:
-            RuntimeError: it ended, or isn't the one.
+            RuntimeError: it ended, somebody else listens, or the learner may not stay any more.
         """
-        place = await super().start()
-        while not listens(self.pid, self.port):
+        place, pause = await super().start(), 0.2
+        while not await asyncio.to_thread(self.listens):
             if await super().poll() is not None:
                 raise RuntimeError(f"{self.user.name}'s server ended at once: see its server.log")
-            if is_taken(self.port) and not listens(self.pid, self.port):
-                raise RuntimeError(f"{self.user.name}'s port {self.port} is somebody else's")
-            await asyncio.sleep(0.2)
+            if not self.may_run():
+                raise RuntimeError(f"{self.user.name} has another token")
+            await asyncio.sleep(pause)
+            pause = min(1.0, 1.5 * pause)  # to look costs the more, the more servers there are
         return place
+
+    def listens(self) -> bool:
+        """Whether the server listens: a process of the learner's; without walls, the very process.
+
+        Raises:
+            RuntimeError: somebody else listens there.
+        """
+        if not self.walls:
+            return is_listening(self.pid, self.port)
+        found = listeners(self.port)
+        if found - {self.number()}:
+            raise RuntimeError(f"{self.user.name}'s port {self.port} is somebody else's")
+        return bool(found)
 
     async def poll(self) -> int | None:
         """Whether the server runs (None) or how it ended. One that was begun with a token that is
         no good any more is ended here, twice a minute: it needn't be willing to ask."""
         if self.pid and not self.may_run():
             self.log.warning("%s may not stay: their server is ended", self.user.name)
-            with suppress(KeyError):  # somebody took the name out of the register
-                if self.walls:
-                    end_all(self.number())
+            if self.walls:
+                await asyncio.to_thread(end_all, self.number())
             await self._signal(signal.SIGKILL)
         return await super().poll()
 
@@ -129,7 +149,7 @@ class LearnerSpawner(LocalProcessSpawner):
         """After the server has ended, however it did: end what it left running, free its memory."""
         number = self.number()
         if self.walls:
-            if not end_all(number):
+            if not await asyncio.to_thread(end_all, number):
                 self.log.error("something of user %s's goes on running", number)
             shutil.rmtree(self.scratch(), ignore_errors=True)
             for _ in range(50):  # what was killed takes a moment to be gone
@@ -142,18 +162,25 @@ class LearnerSpawner(LocalProcessSpawner):
         return paths
 
 
-def listens(pid: int, port: int) -> bool:
+def listeners(port: int, net: Path = Path("/proc/net")) -> set[int]:
+    """The user ids of all who listen at a port of this machine, under whichever address. Linux
+    tells that to everybody; nobody is asked, since who listens needn't answer."""
+    found = set()
+    for table in ("tcp", "tcp6"):
+        with suppress(OSError):  # a system without the newer addresses
+            for line in (net / table).read_text().splitlines()[1:]:
+                _, own, _, state, _, _, _, user, *_ = line.split()
+                if state == LISTENS and int(own.rpartition(":")[2], 16) == port:
+                    found.add(int(user))
+    return found
+
+
+def is_listening(pid: int, port: int) -> bool:
     """Whether this very process listens at a port of this machine."""
     with suppress(psutil.Error):
         sockets = psutil.Process(pid).net_connections("tcp")
         return any(s.status == psutil.CONN_LISTEN and s.laddr.port == port for s in sockets)
     return False
-
-
-def is_taken(port: int) -> bool:
-    """Whether anybody listens at a port of this machine."""
-    with socket.socket() as one:
-        return one.connect_ex((HERE, port)) == 0
 
 
 def own_folder(path: Path, number: int) -> None:
@@ -182,7 +209,8 @@ def end_all(number: int, rounds: int = 50) -> bool:
 
     Root kills those that it sees, which nobody can prevent; and since a process that forks may not
     be seen, one of the user's own kills all of the user's at one blow (-1: all that it may signal),
-    which another of them could prevent by killing it. So both are done until nothing is left.
+    which another of them could prevent by killing or stopping it. So both are done until nothing is
+    left: it may take a minute, so the hub doesn't wait for it in its own thread.
 
     Returns:
         Whether nothing is left.
@@ -195,8 +223,11 @@ def end_all(number: int, rounds: int = 50) -> bool:
         for process in processes_of(number):
             with suppress(psutil.Error, ProcessLookupError):
                 process.send_signal(signal.SIGKILL)
-        ran = subprocess.run(["/bin/sh", "-c", "kill -KILL -1"], **own, check=False,
-                             stderr=subprocess.DEVNULL)  # fmt: skip
+        try:
+            ran = subprocess.run(["/bin/sh", "-c", "kill -KILL -1"], **own, check=False,
+                                 stderr=subprocess.DEVNULL, timeout=1)  # fmt: skip
+        except subprocess.TimeoutExpired:  # it was stopped; root has killed it by now
+            continue
         if ran.returncode >= 0 and not processes_of(number):  # it wasn't killed itself
             return True
     return False
