@@ -7,6 +7,8 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -203,33 +205,46 @@ def own_folder(path: Path, number: int) -> None:
                 os.close(there)
 
 
-def end_all(number: int, rounds: int = 50) -> bool:
+BLOW = """
+import os, signal, sys
+number = int(sys.argv[1])
+os.setgroups([])
+os.setgid(number)
+os.setuid(number)
+try:
+    os.kill(-1, signal.SIGKILL)
+except ProcessLookupError:  # there is nothing left
+    pass
+"""
+
+
+def end_all(number: int, rounds: int = 100) -> bool:
     """Kill every process of a user, and whatever these begin meanwhile. Only for a number of a
     register: root's is refused.
 
-    Root kills those that it sees, which nobody can prevent; and since a process that forks may not
-    be seen, one of the user's own kills all of the user's at one blow (-1: all that it may signal),
-    which another of them could prevent by killing or stopping it. So both are done until nothing is
-    left: it may take a minute, so the hub doesn't wait for it in its own thread.
+    Root kills those that it sees, which nobody can prevent, but a process that forks may not be
+    seen. So one of root's becomes one of the user's and kills all of the user's at one blow (-1:
+    all that it may signal); another of them could prevent that only by killing or stopping it in
+    the moment between the two. Both are done until nothing is left, which may take a while: the
+    hub doesn't wait for it in its own thread.
 
     Returns:
         Whether nothing is left.
     """
     if number < 1000:
         raise ValueError(f"{number}: no learner has such a number")
-    own = {"user": number, "group": number, "extra_groups": [], "env": {}, "cwd": "/"}
+    command = [sys.executable, "-I", "-S", "-c", BLOW, str(number)]
     for _ in range(rounds):
         kill_group(str(number))
         for process in processes_of(number):
             with suppress(psutil.Error, ProcessLookupError):
                 process.send_signal(signal.SIGKILL)
-        try:
-            ran = subprocess.run(["/bin/sh", "-c", "kill -KILL -1"], **own, check=False,
-                                 stderr=subprocess.DEVNULL, timeout=1)  # fmt: skip
-        except subprocess.TimeoutExpired:  # it was stopped; root has killed it by now
-            continue
-        if ran.returncode >= 0 and not processes_of(number):  # it wasn't killed itself
-            return True
+        with suppress(subprocess.TimeoutExpired):  # it was stopped, and is killed by now
+            ran = subprocess.run(command, env={}, cwd="/", check=False, timeout=2,
+                                 stderr=subprocess.DEVNULL)  # fmt: skip
+            if ran.returncode == 0 and not processes_of(number):
+                return True
+        time.sleep(0.05)  # what was killed takes a moment to be gone
     return False
 
 
