@@ -106,7 +106,9 @@ class Visitor:
             time.sleep(10)  # as the page says and does
         while "spawn-pending" in page.url and time.monotonic() < end:
             time.sleep(0.5)
-            page = self.get(f"/hub/spawn-pending/{self.name}")
+            # one that was just being stopped isn't running any more: the page has a button then
+            place = "spawn" if "is not running" in page.text else "spawn-pending"
+            page = self.get(f"/hub/{place}/{self.name}")
             if not page.ok:
                 raise Refused(page.status_code, page.text)
         page = self.get(f"/user/{self.name}/lab")  # through the hub's door, for the cookies
