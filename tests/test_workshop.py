@@ -853,6 +853,33 @@ def test_a_server_of_who_may_not_stay_is_not_waited_for(starting, book, walls):
         asyncio.run(starting.spawner("idles", walls).start())
 
 
+@walls
+def test_a_server_is_ended_once_whoever_asks_for_it(starting, book, walls, monkeypatch):
+    """And nothing else is: to kill process 0 would be to kill the hub and all that it started."""
+    killed, kill = [], os.kill
+    monkeypatch.setattr(os, "kill", lambda pid, how: killed.append(pid) or pid and kill(pid, how))
+    spawner = starting.spawner("shows", walls)
+    ended = []
+    monkeypatch.setattr(
+        sys.modules["workshop.spawner"], "end_all",
+        lambda number: ended.append(number) or time.sleep(0.2) or spawner.proc.kill() or True,
+    )  # fmt: skip
+
+    async def whole():
+        await spawner.start()
+        book.enter("ada")
+        assert await spawner.poll() is None and not killed and not ended
+        book.renew(["ada"])
+        found = await asyncio.gather(*(spawner.poll() for _ in range(3)))
+        while None in found:  # what was killed takes a moment to be gone
+            found = [await spawner.poll()]
+        return spawner.pid
+
+    assert asyncio.run(whole()) == 0
+    assert 0 not in killed and ended == ([spawner.number()] * len(ended) if walls else [])
+    assert ended or not walls
+
+
 @pytest.mark.skipif(not WALLS, reason="without root all are one user")
 def test_who_listens_in_a_learners_place_is_found_out(starting):
     """Any user of the machine might listen at the port before the server does."""

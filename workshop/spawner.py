@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 from jupyterhub.spawner import LocalProcessSpawner
-from traitlets import Bool, Int, Unicode, default
+from traitlets import Bool, Instance, Int, Unicode, default
 
 from workshop.memory import kill_group, limit_process, make_group, remove_group
 from workshop.register import Register, RegisterError
@@ -34,6 +34,7 @@ class LearnerSpawner(LocalProcessSpawner):
     runtime = Unicode(help="a folder with a short name, for what lasts as long").tag(config=True)
     memory = Int(1024, help="MiB that a learner may use").tag(config=True)
     walls = Bool(True, help="each learner is a user of their own").tag(config=True)
+    ending = Instance(asyncio.Lock, ())
 
     def number(self) -> int:
         """The learner's user id; without walls it is only a number.
@@ -131,12 +132,14 @@ class LearnerSpawner(LocalProcessSpawner):
     async def poll(self) -> int | None:
         """Whether the server runs (None) or how it ended. One that was begun with a token that is
         no good any more is ended here, twice a minute: it needn't be willing to ask."""
-        if self.pid and not self.may_run():
-            self.log.warning("%s may not stay: their server is ended", self.user.name)
-            if self.walls:
-                await asyncio.to_thread(end_all, self.number())
-            await self._signal(signal.SIGKILL)
-        return await super().poll()
+        async with self.ending:  # by one of those who ask; the next server mustn't be met by it
+            if self.pid and not self.may_run():
+                self.log.warning("%s may not stay: their server is ended", self.user.name)
+                if self.walls:
+                    await asyncio.to_thread(end_all, self.number())
+                else:
+                    await self._signal(signal.SIGKILL)
+            return await super().poll()
 
     def may_run(self) -> bool:
         """Whether the learner is of the class, and came in with the token that is theirs now."""
