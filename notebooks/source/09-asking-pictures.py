@@ -307,7 +307,7 @@ show.table(table, HEADERS)
 # %% [markdown]
 # Read it by columns. Composition, reversibility and minimality can all be had for nothing (`lazy`);
 # effectiveness too (`collapsed`, `strangers`). **No single test is worth anything; only the line is**, and its
-# last number most: *identical* knows the true picture. Where all around the sun changes colour, the others don't see it move.
+# last number most: *identical* knows the true picture. Where all around the sun changes colour, the first four don't see it move.
 #
 # - `lazy` and `luggage` are caught by *effectiveness*: the answer doesn't show what was asked for.
 # - `collapsed` and `strangers` obey, and are caught by *composition*: theirs is another picture.
