@@ -1,8 +1,13 @@
-"""For every test, notebooks run by nbval too: no network, here and in the kernels started here."""
+"""For every test, notebooks run by nbval too: no network, here and in the kernels started here, and
+a kernel that finds its ports taken is started once more."""
 
 import importlib.util
 import os
 from pathlib import Path
+
+import nbval.kernel
+
+from kernels import once_more
 
 OFFLINE = Path(__file__).resolve().parent / "tests" / "offline"
 
@@ -13,3 +18,5 @@ if str(OFFLINE) not in os.environ.get("PYTHONPATH", ""):  # then it wasn't start
     os.environ["PYTHONPATH"] = os.pathsep.join([str(OFFLINE), *inherited])
 os.environ["CIMG_PICTURES"] = ""  # pictures as they are stored, whatever form a reader has set
 os.environ.setdefault("TQDM_DISABLE", "1")  # progress bars would differ from run to run
+
+nbval.kernel.start_new_kernel = once_more(nbval.kernel.start_new_kernel)

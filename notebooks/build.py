@@ -23,9 +23,10 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from nbformat import NotebookNode
 
+from kernels import once_more
 from lesson import COPIES, Lesson, LessonError, build_notebook, quizzes, read_lesson
 
 HERE = Path(__file__).resolve().parent
@@ -110,8 +111,8 @@ def execute(notebook: NotebookNode, folder: Path, name: str, timeout: int = 600)
     )
     planned = deepcopy(notebook.metadata)
     try:
-        client.execute(env=kernel_environment(), stderr=subprocess.DEVNULL)
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        once_more(client.execute)(env=kernel_environment(), stderr=subprocess.DEVNULL)
+    except (CellExecutionError, CellTimeoutError, RuntimeError) as error:  # the last: a dead kernel
         raise BuildError(f"{name}: {error}") from error
     notebook.metadata = planned  # the client writes the kernel's exact version of Python into it
     for cell in notebook.cells:
