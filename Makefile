@@ -30,8 +30,8 @@ ARGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help lab explorer test notebooks weights studies score sprites bench doctor clean \
-	fuzz test-elsewhere test-latest wheel links audit hub hub-setup hub-tokens hub-load
+.PHONY: help lab explorer test notebooks slides docs weights studies score sprites bench doctor clean \
+	fuzz test-elsewhere test-latest wheel links audit hub hub-setup hub-tokens hub-load hub-walk
 .DEFAULT_GOAL := help
 
 help:
@@ -104,7 +104,7 @@ sprites: $(STAMP)
 
 # ARGS=--keep puts the result in docs/bench.json and README; ARGS=setup measures setting up, from nothing.
 bench: $(STAMP)
-	@echo "Measuring, a quarter of an hour; best on a machine that does nothing else"
+	@echo "Measuring, some twenty minutes; best on a machine that does nothing else"
 	@$(PY) -m tests.benchmarks $(ARGS)
 
 # The class: JupyterHub and its proxy are kept out of .venv, in workshop/.hub. What may be set, HUB_LEARNERS
@@ -130,6 +130,10 @@ hub-tokens:
 hub-load: $(HUB)/.installed
 	@echo "Measuring how many learners this machine carries; best if it does nothing else"
 	@PYTHONPATH=$(HUB) $(PY) -m workshop.load $(ARGS)
+
+hub-walk: $(HUB)/.installed
+	@echo "Going through the whole course on the hub, with a learner's share of the memory: five minutes"
+	@PYTHONPATH=$(HUB) $(PY) -m workshop.walk $(ARGS)
 
 $(HUB)/.installed: $(STAMP) workshop/requirements.txt workshop/proxy/package-lock.json
 	@$(AT_WORK)
@@ -183,6 +187,7 @@ audit: $(HUB)/.installed
 	@cd $(HUB) && $(NPM) audit --omit=dev
 
 clean:
+	@$(AT_WORK)
 	@echo "Removing build/, dist/, .venv-latest, workshop/.hub and caches"
 	@rm -rf build dist .venv-latest workshop/.hub *.egg-info .pytest_cache .ruff_cache .hypothesis
 	@find . \( -name '.venv*' -o -path ./workshop/class \) -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) \

@@ -5,6 +5,7 @@ import importlib.util
 import os
 from pathlib import Path
 
+import jupyter_client.manager
 import nbval.kernel
 
 from kernels import once_more
@@ -19,4 +20,5 @@ if str(OFFLINE) not in os.environ.get("PYTHONPATH", ""):  # then it wasn't start
 os.environ["CIMG_PICTURES"] = ""  # pictures as they are stored, whatever form a reader has set
 os.environ.setdefault("TQDM_DISABLE", "1")  # progress bars would differ from run to run
 
-nbval.kernel.start_new_kernel = once_more(nbval.kernel.start_new_kernel)
+for module in (jupyter_client.manager, nbval.kernel):
+    module.start_new_kernel = once_more(module.start_new_kernel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import secrets
@@ -25,6 +26,7 @@ from workshop.register import Register
 from workshop.settings import HERE, ROOT, TEACHER
 from workshop.visitor import Visitor
 
+COUNT = itertools.count()  # of rehearsals in this process
 STARTING = 300.0  # seconds that a hub may take to answer
 
 
@@ -58,8 +60,8 @@ class Rehearsal:
         self.folder.chmod(0o711)
         self.port = free_ports(3)
         self.address = f"http://{HERE}:{self.port}"
-        # user ids of its own, so that a real class on the same machine isn't touched
-        self.first = 10**6 + os.getpid() % 400_000 * 1000
+        # user ids of its own: neither a real class's on the same machine, nor another rehearsal's
+        self.first = 10**6 + os.getpid() % 400_000 * 1000 + 100 * (next(COUNT) % 9)
         own = {"folder": self.folder, "port": self.port, "first_number": self.first, **settings}
         if os.geteuid() != 0:
             own["shared_account"] = "yes"

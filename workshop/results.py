@@ -10,13 +10,14 @@ import datetime
 import json
 import os
 import platform
+import statistics
 import sys
 from pathlib import Path
 
 import psutil
 
 from cimg.files import put_between, write_file
-from workshop.settings import RESERVE, SHARE
+from workshop.settings import KERNELS, RESERVE, SHARE
 
 HERE = Path(__file__).resolve().parent
 RESULTS, README = HERE / "results.json", HERE / "README.md"
@@ -60,9 +61,26 @@ def add_rows(rows: list[dict], idle_kernel: int) -> None:
         rows: as `workshop.load.measure` returns them.
         idle_kernel: MB of a kernel that has imported the course.
     """
-    kept = load()["rows"] if RESULTS.exists() else []
-    new = {row["learners"]: row for row in [*kept, *({**row, **machine()} for row in rows)]}
-    content = {"idle_kernel_mb": idle_kernel, "rows": [new[number] for number in sorted(new)]}
+    content = load() if RESULTS.exists() else {"rows": []}
+    each = [*content["rows"], *({**row, **machine()} for row in rows)]
+    new = {row["learners"]: row for row in each}
+    write(
+        {**content, "idle_kernel_mb": idle_kernel, "rows": [new[number] for number in sorted(new)]}
+    )
+
+
+def add_course(most: dict[str, float]) -> None:
+    """Put a way through the whole course in the place of an older one, and write the table.
+
+    Args:
+        most: MiB at each notebook, as `workshop.walk.walk` returns it.
+    """
+    course = {name: round(mib) for name, mib in most.items()}
+    write({**load(), "course": {"kernels": KERNELS, "most": course, **machine()}})
+
+
+def write(content: dict) -> None:
+    """The results, and the table in README."""
     write_file(RESULTS, (json.dumps(content, indent=1) + "\n").encode())
     write_table()
 
@@ -108,8 +126,21 @@ def summary(measured: dict) -> str:
     idle = (
         f"A kernel that has imported the course and does nothing: {measured['idle_kernel_mb']} MB."
     )
-    return "\n".join(
-        [f"Measured {where}. Times in seconds.", "", table(rows), "", told, room, idle]
+    lines = [f"Measured {where}. Times in seconds.", "", table(rows), "", told, room, idle]
+    return "\n".join([*lines, "", way(measured["course"])])
+
+
+def way(course: dict) -> str:
+    """What one learner took on the way through all notebooks."""
+    most = course["most"]
+    heaviest = max(most, key=most.get)
+    usual = round(statistics.median(most.values()))
+    return (
+        f"**Through the whole course** ({course['date']}): one learner opened all {len(most)} "
+        "worked notebooks, one after the other, ran each from top to bottom and shut none down. "
+        f"With {course['kernels']} kernels at a time no kernel was lost; server and kernels "
+        f"together took at most {most[heaviest]:,} MiB, in {heaviest[:2]}, and in half of the "
+        f"notebooks at most {usual:,}."
     )
 
 

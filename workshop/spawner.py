@@ -154,8 +154,9 @@ class LearnerSpawner(LocalProcessSpawner):
         """After the server has ended, however it did: end what it left running, free its memory."""
         number = self.number()
         if self.walls:
-            if not await asyncio.to_thread(end_all, number):
-                self.log.error("something of user %s's goes on running", number)
+            async with self.ending:  # or the next server might be met by it
+                if not await asyncio.to_thread(end_all, number):
+                    self.log.error("something of user %s's goes on running", number)
             shutil.rmtree(self.scratch(), ignore_errors=True)
             for _ in range(50):  # what was killed takes a moment to be gone
                 if remove_group(str(number)):

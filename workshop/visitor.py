@@ -143,9 +143,9 @@ class Visitor:
             **more,
         )
 
-    def open_kernel(self) -> None:
-        """A kernel for the notebooks, and the websocket to it."""
-        made = self.server("POST", "api/kernels", json={"path": "notebooks"})
+    def open_kernel(self, folder: str = "notebooks") -> None:
+        """A kernel in a folder of the course, and the websocket to it."""
+        made = self.server("POST", "api/kernels", json={"path": folder})
         made.raise_for_status()
         self.kernel = made.json()["id"]
         place = (

@@ -7,7 +7,7 @@
 #   - estimate an effect by the front door, and decide which arrow would break it
 #   - train a causal VAE on a cast with a third character, and score its pictures
 #   - list what a causal claim rests on, and show two worlds that no photograph tells apart
-# minutes: {running: 2, exercises: 25}
+# minutes: {running: 1, exercises: 25}
 # need: notebooks 05 (doing), 06 (imagining) and 09 (asking pictures)
 # built: a world with a witch in it, from story to score card; and the start of your own
 # key_ideas:
