@@ -341,6 +341,18 @@ def test_a_failed_or_interrupted_installation_is_not_taken_for_a_finished_one(ho
 
 
 @needs_make
+@pytest.mark.parametrize("at_work", [True, False])
+def test_nothing_is_removed_under_a_class_at_work(house, at_work):
+    """`python -m workshop --running` ends with 3 then."""
+    house.make("test")
+    answer = house.folder / ".venv" / "bin" / "python"
+    answer.write_text(f"#!/bin/sh\nexit {3 * at_work}\n")
+    (kept := house.folder / "workshop" / ".hub").mkdir(parents=True)
+    ran, _ = house.make("clean")
+    assert (ran.returncode != 0) == at_work == kept.exists()
+
+
+@needs_make
 def test_failing_tests_fail_the_command(house):
     assert house.make("test")[0].returncode == 0
     assert house.make("test", FAIL_ON="-m tests")[0].returncode != 0

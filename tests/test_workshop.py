@@ -9,6 +9,7 @@ import math
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import psutil
 import pytest
 import requests
@@ -34,12 +36,12 @@ import grp
 import pwd
 
 from cimg.trial import built_for_cards
-from workshop import begin, load, memory, register, results, settings
+from workshop import begin, load, memory, register, results, settings, walk
 from workshop.__main__ import address, be_the_only_one, last_address, running
 from workshop.hub import PARTS, configure, server_environment
 from workshop.rehearsal import Rehearsal, free_ports
 from workshop.settings import KNOWN, SettingsError, check_accounts, read_settings
-from workshop.visitor import Refused, Visitor
+from workshop.visitor import Ran, Refused, Visitor
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKSHOP = ROOT / "workshop"
@@ -462,6 +464,50 @@ def test_the_table_says_what_the_results_do():
     assert text.strip() == results.summary(results.load()).strip()
 
 
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """Results and table that may be written over."""
+    for name in ("RESULTS", "README"):
+        copy = shutil.copy(getattr(results, name), tmp_path)
+        monkeypatch.setattr(results, name, Path(copy))
+    return results
+
+
+def test_new_measurements_take_the_place_of_older_ones_and_leave_the_others(kept):
+    before = kept.load()
+    kept.add_course({"00-start-here": 600.4, "01-drawing-scenes": 900.0, "02": 700.0})
+    one = before["rows"][0]
+    kept.add_rows([one | {"picture_median": 0.5}], 123)
+    now = kept.load()
+    assert now["rows"][1:] == before["rows"][1:] and now["rows"][0]["picture_median"] == 0.5
+    assert now["idle_kernel_mb"] == 123 and now["course"]["most"]["00-start-here"] == 600
+    told = kept.README.read_text(encoding="utf-8")
+    assert "all 3 worked notebooks" in told and "does nothing: 123 MB" in told
+    assert "took at most 900 MiB, in 01, and in half of the notebooks at most 700" in told
+
+
+def a_notebook(path: Path, *cells: str) -> Path:
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    made.cells.insert(1, nbformat.v4.new_markdown_cell("Text isn't run."))
+    nbformat.write(made, path)
+    return path
+
+
+def test_a_way_through_a_notebook_runs_its_code_and_says_where_it_broke(tmp_path):
+    done = []
+
+    def run(code):
+        done.append(code)
+        return Ran(error="the kernel died" if "too much" in code else "")
+
+    reader = SimpleNamespace(open_kernel=done.append, run=run)
+    walk.run_notebook(reader, a_notebook(tmp_path / "a.ipynb", "1 + 1", "2 + 2"))
+    assert done == ["notebooks/solutions", "1 + 1", "2 + 2"]
+    with pytest.raises(RuntimeError, match="^b: the kernel died$"):
+        walk.run_notebook(reader, a_notebook(tmp_path / "b.ipynb", "too much", "never"))
+    assert "never" not in done
+
+
 def test_the_results_show_a_refusal_and_no_lost_work():
     rows = results.load()["rows"]
     assert len(rows) >= 3 and rows[0]["learners"] == 1
@@ -802,6 +848,22 @@ def test_a_second_hub_of_the_same_class_is_refused(hub, learners):
     one = learners[0]
     one.open_kernel()
     assert one.run("print(6 * 7)").text == "42\n"
+
+
+def test_one_learner_goes_through_notebooks_and_their_memory_is_noted(tmp_path):
+    if not (PARTS / ".installed").exists():
+        pytest.skip("JupyterHub isn't installed: make hub-setup")
+    held = "held = bytearray(300 * 2**20)"
+    paths = [a_notebook(tmp_path / f"{name}.ipynb", held, "import time; time.sleep(1)")
+             for name in "abc"]  # fmt: skip
+    try:
+        most = walk.walk(paths)
+    except RuntimeError as error:
+        if "learners couldn't use the course" in str(error):
+            pytest.skip("the course is where only root may read")
+        raise
+    assert list(most) == ["a", "b", "c"]
+    assert most["a"] > 300 and most["b"] > 600 and 600 < most["c"] < 900  # the first made room
 
 
 IN_A_WINDOW = """
