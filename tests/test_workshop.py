@@ -261,7 +261,6 @@ def begun(tmp_path, monkeypatch):
     """Begin a server, but for the server itself: returns its command and the course's folder."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("CIMG_IDLE", "60")
-    monkeypatch.setenv("CIMG_KERNELS", "3")
     monkeypatch.setattr(begin, "speak_into", lambda path: None)
     monkeypatch.chdir(tmp_path)
     commands = []
@@ -369,7 +368,7 @@ def test_kernels_talk_through_the_learners_own_files(begun):
     command, _ = begun()
     assert "--ConnectionFileMixin.transport=ipc" in command
     assert "--MappingKernelManager.cull_idle_timeout=3600" in command
-    assert "--FewKernels.most=3" in command
+    assert "--ServerApp.kernel_manager_class=workshop.kernels.RoomyKernels" in command
 
 
 def test_no_control_group_where_there_are_none(tmp_path):
@@ -446,7 +445,7 @@ def test_on_kubernetes_the_same_holds(root, monkeypatch):
     assert values["hub"]["activeServerLimit"] >= 100 and values["hub"]["concurrentSpawnLimit"]
     assert "python -m cimg.course" in server["cmd"][2] and begin.COURSE in server["cmd"][2]
     assert 'cd "$HOME" && exec jupyterhub-singleuser' in server["cmd"][2]  # onto the own disk
-    for flag in begin.flags(Path("/x"), ours.idle, ours.kernels):
+    for flag in begin.flags(Path("/x"), ours.idle):
         if "Kernel" in flag:
             assert flag in server["cmd"][2].split(), flag
     assert server["extraEnv"]["PYTHONPATH"] == image  # where workshop is
@@ -564,65 +563,82 @@ def test_an_idle_kernel_with_the_course_needs_little_memory():
     assert course <= 350e6 or built_for_cards()
 
 
-@pytest.mark.parametrize(("for_cards", "share"), [(False, 1792), (True, 1792 + 2 * 512)])
+@pytest.mark.parametrize(("for_cards", "share"), [(False, 1536), (True, 2560)])
 def test_a_learner_has_room_for_two_kernels(for_cards, share, root, monkeypatch):
     monkeypatch.setattr(settings, "built_for_cards", lambda: for_cards)
-    memory = SimpleNamespace(total=(2048 + 10 * 2816) * settings.MIB)
+    memory = SimpleNamespace(total=(2048 + 10 * 2560) * settings.MIB)
     monkeypatch.setattr(settings.psutil, "virtual_memory", lambda: memory)
     assert read_settings({}).memory == share
-    assert read_settings({}).most == 10 * 2816 // share
+    assert read_settings({}).most == 10 * 2560 // share
     assert read_settings({"HUB_MEMORY": "600"}).memory == 600
-    one, three = (read_settings({"HUB_KERNELS": n}).memory for n in ("1", "3"))
-    assert share - one == three - share == 512 * (1 + for_cards)
 
 
 def test_the_share_is_enough_for_the_whole_course():
     """By what was measured, and every notebook that there is was measured."""
     course = results.load()["course"]
     worked = {path.stem for path in (ROOT / "notebooks" / "solutions").glob("*.ipynb")}
-    assert course["most"].keys() == worked and course["kernels"] == settings.KERNELS
-    assert max(course["most"].values()) <= settings.SHARE
+    assert course["most"].keys() == worked and course["share"] == settings.SHARE
 
 
 @pytest.fixture
-def few():
-    """Makes managers of three kernels, the first idle for longest, and says which are ended."""
-    few_kernels = pytest.importorskip("workshop.few_kernels")
+def ended(monkeypatch):
+    """Which kernel is ended, of some in given states, used one after the other, when so many bytes
+    of 900 are taken."""
+    kernels = pytest.importorskip("workshop.kernels")
 
-    def made(states, most):
-        manager, ended = few_kernels.FewKernels(most=most), []
-        kernels = [
-            {"id": f"{i}", "execution_state": state, "last_activity": f"2026-01-0{9 - i}T00:00:00Z"}
+    def asked(states, used):
+        manager, names = kernels.RoomyKernels(limit=900), []
+        listed = [
+            {"id": f"{i}", "execution_state": state, "last_activity": f"2026-01-0{i + 1}T00:00:00Z"}
             for i, state in enumerate(states)
         ]
-        manager._kernels = {one["id"]: None for one in kernels}
 
         async def shut_down(name):
-            await asyncio.sleep(0)
-            ended.append(name)
-            del manager._kernels[name]
+            names.append(name)
 
-        manager.list_kernels, manager.shutdown_kernel = lambda: kernels, shut_down
+        manager.list_kernels, manager.shutdown_kernel = lambda: listed[::-1], shut_down
+        manager.used = lambda: used
         asyncio.run(manager.make_room())
-        return ended
+        return names
 
-    return made
+    return asked
 
 
 @pytest.mark.parametrize(
-    ("states", "most", "ended"),
+    ("states", "used", "gone"),
     [
-        (["idle", "idle"], 2, ["1"]),  # the last is the one in which nothing happened for longest
-        (["idle", "idle", "idle"], 2, ["2", "1"]),
-        (["idle", "idle"], 3, []),
-        (["idle", "busy"], 2, ["0"]),
-        (["busy", "busy"], 2, []),  # who computes stays, whatever the number
-        (["starting", "idle", "busy"], 1, ["1"]),
-        ([], 1, []),
+        (["idle", "idle", "idle"], 601, ["0"]),
+        (["idle", "idle", "idle"], 600, []),  # a third is free
+        (["busy", "idle", "busy"], 800, ["1"]),
+        (["busy", "starting", "dead", "idle"], 800, []),  # who computes stays, and who was last
+        (["idle"], 899, []),
+        ([], 899, []),
     ],
 )
-def test_the_kernel_that_was_idle_for_longest_makes_room(few, states, most, ended):
-    assert few(states, most) == ended
+def test_the_kernel_that_was_idle_for_longest_makes_room(ended, states, used, gone):
+    assert ended(states, used) == gone
+
+
+def test_what_a_process_has_for_itself():
+    kernels = pytest.importorskip("workshop.kernels")
+    held = "held = bytearray(200 * 2**20); print(flush=True); input()"
+    command = [sys.executable, "-S", "-c", held]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as one:
+        one.stdout.readline()
+        assert 200 < kernels.own_memory(one.pid) / 2**20 < 250
+        one.communicate(b"\n")
+    assert kernels.own_memory(one.pid) == kernels.own_memory(None) == 0
+
+
+def test_what_linux_has_ended_is_counted(tmp_path):
+    assert memory.killed("7", tmp_path) == 0
+    for place, name in (
+        ("memory/cimg-hub/7", "memory.oom_control"),
+        ("cimg-hub/7", "memory.events"),
+    ):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / name).write_text(f"low 0\noom_kill {len(name)}\nunder_oom 1\n")
+        assert memory.killed("7", tmp_path) == len(name)
 
 
 # --- a real hub -----------------------------------------------------------------------------------
@@ -689,17 +705,19 @@ def test_everything_listens_on_this_machine_only(hub, learners):
     assert found == {"127.0.0.1"}
 
 
-def test_a_third_notebook_ends_the_kernel_that_was_idle_for_longest(hub, learners):
-    """With room for two, as without a setting: not the one at work, and files stay."""
-    one, others = learners[0], []
+def test_a_kernel_that_was_left_makes_room_for_the_one_at_work(hub, learners):
+    """Of 700 MiB, a third is to be free. Files stay, and so does the kernel that was used last."""
+    one, held = learners[0], "held = bytearray(200 * 2**20)\nprint(len(held) >> 20)"
     for _ in range(2):
         one.open_kernel()
-        others.append(one.kernel)
-    assert one.run("print(6 * 7)").text == "42\n"
-    one.open_kernel()
-    running = [kernel["id"] for kernel in one.server("GET", "api/kernels").json()]
-    assert set(running) == {others[1], one.kernel}
-    assert one.run("print(open('mine.txt').read())").text == f"of {one.name}\n"
+        assert one.run(held).text == "200\n"
+        time.sleep(2)  # to be looked at
+
+    def running():
+        return [kernel["id"] for kernel in one.server("GET", "api/kernels").json()]
+
+    until(lambda: running() == [one.kernel])
+    assert one.run("print(len(held) >> 20, open('mine.txt').read())").text == f"200 of {one.name}\n"
 
 
 def test_a_wrong_token_does_not_get_in(hub, learners):
@@ -854,16 +872,18 @@ def test_one_learner_goes_through_notebooks_and_their_memory_is_noted(tmp_path):
     if not (PARTS / ".installed").exists():
         pytest.skip("JupyterHub isn't installed: make hub-setup")
     held = "held = bytearray(300 * 2**20)"
-    paths = [a_notebook(tmp_path / f"{name}.ipynb", held, "import time; time.sleep(1)")
+    paths = [a_notebook(tmp_path / f"{name}.ipynb", held, "import time; time.sleep(4)")
              for name in "abc"]  # fmt: skip
     try:
-        most = walk.walk(paths)
+        most = walk.walk(paths, memory=900)
+        with pytest.raises(RuntimeError, match="^b: (the kernel died|Linux has ended)"):
+            walk.walk([paths[0], a_notebook(tmp_path / "b.ipynb", held + " * 9")], memory=700)
     except RuntimeError as error:
         if "learners couldn't use the course" in str(error):
             pytest.skip("the course is where only root may read")
         raise
     assert list(most) == ["a", "b", "c"]
-    assert most["a"] > 300 and most["b"] > 600 and 600 < most["c"] < 900  # the first made room
+    assert all(300 < mib < 1100 for mib in most.values())  # three such kernels take 1,200
 
 
 IN_A_WINDOW = """

@@ -15,9 +15,8 @@ COURSE = "course"
 LOG = "server.log"  # what the server has to say, in the learner's folder
 
 
-def flags(folder: Path, idle: float, kernels: int) -> list[str]:
-    """Of the server: minutes after which what is idle is ended, and how many kernels it may have
-    (`few_kernels.py`). These talk through files that only the learner can open, not through ports,
+def flags(folder: Path, idle: float) -> list[str]:
+    """Of the server. Kernels talk through files that only the learner can open, not through ports,
     where every user of the machine could listen to what they print."""
     seconds = max(1, round(idle * 60))
     return [
@@ -25,8 +24,7 @@ def flags(folder: Path, idle: float, kernels: int) -> list[str]:
         f"--ServerApp.default_url={FIRST}",
         "--Application.log_level=WARN",
         "--ConnectionFileMixin.transport=ipc",
-        "--ServerApp.kernel_manager_class=workshop.few_kernels.FewKernels",
-        f"--FewKernels.most={kernels}",
+        "--ServerApp.kernel_manager_class=workshop.kernels.RoomyKernels",
         f"--MappingKernelManager.cull_idle_timeout={seconds}",
         f"--MappingKernelManager.cull_interval={max(1, min(60, seconds // 2))}",
         "--MappingKernelManager.cull_connected=True",
@@ -52,7 +50,7 @@ def main() -> None:
         print(error, file=sys.stderr)
     os.chdir(folder if folder.is_dir() else Path.home())
     command = [sys.executable, "-m", "jupyterhub.singleuser"]
-    more = flags(folder, float(os.environ["CIMG_IDLE"]), int(os.environ["CIMG_KERNELS"]))
+    more = flags(folder, float(os.environ["CIMG_IDLE"]))
     os.execv(sys.executable, [*command, *more, *sys.argv[1:]])
 
 

@@ -39,7 +39,6 @@ def server_environment(settings: Settings) -> dict[str, str]:
         "JUPYTERHUB_SINGLEUSER_EXTENSION": "1",
         "OMP_NUM_THREADS": "1",
         "CIMG_IDLE": str(settings.idle),
-        "CIMG_KERNELS": str(settings.kernels),
     }
 
 

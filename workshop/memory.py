@@ -62,6 +62,15 @@ def remove_group(name: str, tree: Path = TREE) -> bool:
     return not any((top / name).exists() for top in tops)
 
 
+def killed(name: str, tree: Path = TREE) -> int:
+    """How many processes of a group Linux has ended for want of memory."""
+    newer, older = tree / GROUP / name, tree / "memory" / GROUP / name
+    for path in (newer / "memory.events", older / "memory.oom_control"):
+        with suppress(OSError):
+            return int(dict(map(str.split, path.read_text().splitlines()))["oom_kill"])
+    return 0
+
+
 def kill_group(name: str, tree: Path = TREE) -> None:
     """Kill all that runs in a group, at one blow; only the newer kind of groups can do that."""
     with suppress(OSError):

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from cimg.files import put_between, write_file
-from workshop.settings import KERNELS, RESERVE, SHARE
+from workshop.settings import RESERVE, SHARE
 
 HERE = Path(__file__).resolve().parent
 RESULTS, README = HERE / "results.json", HERE / "README.md"
@@ -76,7 +76,7 @@ def add_course(most: dict[str, float]) -> None:
         most: MiB at each notebook, as `workshop.walk.walk` returns it.
     """
     course = {name: round(mib) for name, mib in most.items()}
-    write({**load(), "course": {"kernels": KERNELS, "most": course, **machine()}})
+    write({**load(), "course": {"share": SHARE, "most": course, **machine()}})
 
 
 def write(content: dict) -> None:
@@ -138,9 +138,9 @@ def way(course: dict) -> str:
     return (
         f"**Through the whole course** ({course['date']}): one learner opened all {len(most)} "
         "worked notebooks, one after the other, ran each from top to bottom and shut none down. "
-        f"With {course['kernels']} kernels at a time no kernel was lost; server and kernels "
-        f"together took at most {most[heaviest]:,} MiB, in {heaviest[:2]}, and in half of the "
-        f"notebooks at most {usual:,}."
+        f"With {course['share']:,} MiB no kernel died, but for idle ones that made room; server "
+        f"and kernels together took at most {most[heaviest]:,} MiB, in {heaviest[:2]}, and in half "
+        f"of the notebooks at most {usual:,}."
     )
 
 

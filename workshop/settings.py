@@ -21,10 +21,8 @@ SUBORDINATE = Path("/etc/subuid")  # user ids that somebody's containers use
 FIRST_NUMBER = 300_000  # user ids that systemd's list of ids leaves unused
 MOST_LEARNERS = 1_000
 MIB = 2**20
-KERNELS = 2  # of a learner at a time, unless told otherwise: this notebook's and the last one's
-SHARE = 1792  # MiB for each learner: for any notebook of the course, the one before, and the server
-MORE = 512  # for each kernel more than those
-FOR_CARDS = 512  # more for each kernel, with PyTorch's build for NVIDIA's cards
+SHARE = 1536  # MiB for each learner: the heaviest notebook and the server, or two others
+SHARE_FOR_CARDS = 2560  # with PyTorch's build for NVIDIA's cards: each kernel takes 500 more
 RESERVE = 2048  # MiB for the hub itself and the system
 LABEL = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"  # of a domain
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -32,15 +30,7 @@ TEACHER = "teacher"
 KNOWN = {
     *("HUB_LEARNERS", "HUB_NAMES", "HUB_IP", "HUB_PORT", "HUB_CERT", "HUB_KEY", "HUB_PLAIN"),
     "HUB_DOMAIN",
-    *(
-        "HUB_MOST",
-        "HUB_STARTS",
-        "HUB_MEMORY",
-        "HUB_KERNELS",
-        "HUB_IDLE",
-        "HUB_FOLDER",
-        "HUB_PYTHON",
-    ),
+    *("HUB_MOST", "HUB_STARTS", "HUB_MEMORY", "HUB_IDLE", "HUB_FOLDER", "HUB_PYTHON"),
     *("HUB_FIRST_NUMBER", "HUB_SHARED_ACCOUNT"),
 }
 
@@ -62,7 +52,6 @@ class Settings:
     most: int  # servers at a time
     starts: int  # servers starting at a time
     memory: int  # for each learner
-    kernels: int  # of each learner, at a time
     idle: float
     folder: Path
     python: str  # runs the learners' servers; if empty, one is looked for
@@ -173,13 +162,9 @@ def check_numbers(first: int) -> None:
             )
 
 
-def usual_share(kernels: int = KERNELS) -> int:
-    """MiB for each learner: for so many kernels, in each of which a notebook was run.
-
-    One of them works, and may be the heaviest; the others keep what is left of theirs.
-    """
-    cards = FOR_CARDS * kernels if built_for_cards() else 0
-    return SHARE + MORE * (kernels - KERNELS) + cards
+def usual_share() -> int:
+    """MiB for each learner, unless told otherwise."""
+    return SHARE_FOR_CARDS if built_for_cards() else SHARE
 
 
 def check_accounts(numbers: Mapping[str, int]) -> None:
@@ -210,8 +195,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
     unknown = sorted(k for k in values if k.startswith("HUB_") and k not in KNOWN)
     if unknown:
         raise SettingsError(f"{unknown[0]} is no setting; there are: {', '.join(sorted(KNOWN))}")
-    kernels = whole(values, "HUB_KERNELS", KERNELS, 1, 100)
-    memory = whole(values, "HUB_MEMORY", usual_share(kernels), 512, 10**6)
+    memory = whole(values, "HUB_MEMORY", usual_share(), 512, 10**6)
     fits = max(1, (psutil.virtual_memory().total // MIB - RESERVE) // memory)
     names = read_names(values)
     ip, cert, key = check_address(values)
@@ -241,7 +225,6 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         most=whole(values, "HUB_MOST", fits, 1, MOST_LEARNERS + 1),
         starts=whole(values, "HUB_STARTS", 4 * (os.cpu_count() or 1), 1, MOST_LEARNERS),
         memory=memory,
-        kernels=kernels,
         idle=float(idle),
         folder=folder,
         python=values.get("HUB_PYTHON") or "",

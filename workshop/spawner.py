@@ -32,7 +32,7 @@ class LearnerSpawner(LocalProcessSpawner):
     register = Unicode(help="where the register is").tag(config=True)
     homes = Unicode(help="the folder of the learners' folders").tag(config=True)
     runtime = Unicode(help="a folder with a short name, for what lasts as long").tag(config=True)
-    memory = Int(1024, help="MiB that a learner may use").tag(config=True)
+    memory = Int(1536, help="MiB that a learner may use").tag(config=True)
     walls = Bool(True, help="each learner is a user of their own").tag(config=True)
     ending = Instance(asyncio.Lock, ())
 

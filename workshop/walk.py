@@ -10,12 +10,15 @@ down, as learners do. No kernel may die while it computes; the most memory is no
 from __future__ import annotations
 
 import argparse
-import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 
 from workshop.load import memory
+from workshop.memory import killed
 from workshop.rehearsal import Rehearsal
 from workshop.results import add_course
 from workshop.settings import ROOT
@@ -25,22 +28,14 @@ SECONDS = 0.25  # from one look at the memory to the next
 SOLUTIONS = "notebooks/solutions"
 
 
-class Watch(threading.Thread):
-    """Notes the most memory, in MiB, that the only learner of a hub has taken since last asked."""
-
-    def __init__(self, hub: Rehearsal):
-        super().__init__(daemon=True)
-        self.hub, self.most, self.done = hub, 0.0, threading.Event()
-
-    def run(self) -> None:
-        while not self.done.wait(SECONDS):
-            each, _ = memory(self.hub)
-            self.most = max([self.most, *each])
-
-    def take(self) -> float:
-        """The most since the last time."""
-        most, self.most = self.most, 0.0
-        return most
+def most_memory(hub: Rehearsal, done: Callable[[], bool]) -> float:
+    """The most MiB that the only learner of a hub takes until it is done."""
+    most = 0.0
+    while not done():
+        each, _ = memory(hub)
+        most = max([most, *each])
+        time.sleep(SECONDS)
+    return most
 
 
 def run_notebook(visitor: Visitor, path: Path) -> None:
@@ -63,10 +58,10 @@ def walk(paths: list[Path] | None = None, **settings: int) -> dict[str, float]:
         settings: of the hub, as `Rehearsal` takes them: memory=1024.
 
     Returns:
-        The most MiB while each notebook ran: the server, its kernel, and those left open before.
+        The most MiB while each notebook ran: the server, its kernel, and those still open.
 
     Raises:
-        RuntimeError: a cell failed, or a kernel died while it computed.
+        RuntimeError: a cell failed, or Linux had to end a process for want of memory.
     """
     paths = sorted((ROOT / SOLUTIONS).glob("*.ipynb")) if paths is None else paths
     found = {}
@@ -74,14 +69,15 @@ def walk(paths: list[Path] | None = None, **settings: int) -> dict[str, float]:
         (visitor,) = hub.visitors()
         visitor.log_in()
         visitor.start_server()
-        watch = Watch(hub)
-        watch.start()
-        for path in paths:
-            run_notebook(visitor, path)
-            found[path.stem] = watch.take()
-            print(f"{path.stem}: at most {found[path.stem]:.0f} MiB", flush=True)
-        watch.done.set()
-        watch.join()
+        number = str(hub.register().number(visitor.name))
+        with ThreadPoolExecutor(1) as pool:
+            for path in paths:
+                running = pool.submit(run_notebook, visitor, path)
+                found[path.stem] = most_memory(hub, running.done)
+                running.result()
+                print(f"{path.stem}: at most {found[path.stem]:.0f} MiB", flush=True)
+                if killed(number):
+                    raise RuntimeError(f"{path.stem}: Linux has ended a kernel: too little memory")
         visitor.close()
     return found
 
