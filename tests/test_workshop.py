@@ -398,6 +398,20 @@ def test_a_group_of_the_newer_kind_is_limited_from_the_top_down(tmp_path, monkey
     assert memory.remove_group("7", tmp_path) and not top.exists()
 
 
+def test_jupyterlab_knows_every_setting_that_is_set_for_a_class():
+    """One with a slip in its name would say nothing, and do nothing."""
+    place = WORKSHOP / "config" / "labconfig" / "default_setting_overrides.json"
+    schemas = Path(sys.prefix) / "share" / "jupyter" / "lab" / "schemas"
+    for plugin, given in json.loads(place.read_text(encoding="utf-8")).items():
+        extension, _, name = plugin.partition(":")
+        schema = json.loads((schemas / extension / f"{name}.json").read_text(encoding="utf-8"))
+        assert given.keys() <= schema["properties"].keys(), plugin
+        for key, value in given.items():
+            one = schema["properties"][key]
+            allowed = [x["const"] for x in one.get("oneOf", [])] or one.get("enum", [value])
+            assert value in allowed, f"{plugin}: {key}"
+
+
 # --- what is pinned, and the way onto many machines -----------------------------------------------
 
 
