@@ -11,7 +11,6 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from tornado.ioloop import PeriodicCallback
 from traitlets import Instance, Int, default
 
-MIB = 2**20
 SECONDS = 1.0  # from one look at the memory to the next
 
 
