@@ -592,10 +592,11 @@ def test_the_share_is_enough_for_the_whole_course():
     course = results.load()["course"]
     worked = {path.stem for path in (ROOT / "notebooks" / "solutions").glob("*.ipynb")}
     assert course["most"].keys() == worked and course["share"] == settings.SHARE
+    assert max(course["most"].values()) <= settings.SHARE
 
 
 @pytest.fixture
-def ended(monkeypatch):
+def ended():
     """Which kernel is ended, of some in given states, used one after the other, when so many bytes
     of 900 are taken."""
     kernels = pytest.importorskip("workshop.kernels")

@@ -1,7 +1,7 @@
 """Room for the kernel that works: hardly anybody shuts down the last notebook before the next one.
 
 Left alone, the third or fourth would take the learner over the limit of the memory, and Linux would
-end whichever kernel is the largest, often the one at work.
+end whichever kernel is the largest; in notebook 07 that is the one at work.
 """
 
 import os
