@@ -21,19 +21,23 @@ import pyro.distributions as dist
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 from tqdm import tqdm
 
 from cimg.data import draw_evenly, seeds
 from cimg.eyes import Eye
 from cimg.mechanisms import COLOURS, PLACES, halves, mlp
+from cimg.muon import Muon
 from cimg.reader import Reader, combined
 from cimg.scene import FOOT, HEIGHT, ROLES, TOP, WIDTH, stage
 from cimg.sprites import POSES, SIZE
+from cimg.study import check_settings
 from cimg.world import World
 
 STYLE = 8  # dimensions of z: the background
 CLEAR = 8.0  # logit of transparency before training, against 24 colours' 0
+LIMITS = dict.fromkeys(("scenes", "steps", "batch"), (1, 10**6))  # 0 and 1 for all others
+LIMITS |= dict.fromkeys(("seed", "alone", "reading"), (0, 10**6))
 TINY = 1e-3  # added to each colour of a pixel in a figure's window: no single one decides
 
 
@@ -53,6 +57,10 @@ class Settings:
     muon: float = 0.02
     adam: float = 4e-3
     pixels: float = 0.2  # tables of logits: figures and backgrounds
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a setting of another type, or out of its range."""
+        check_settings(self, LIMITS, usual=(0, 1))
 
 
 class Learner(nn.Module):
@@ -193,15 +201,6 @@ def training_set(settings: Settings) -> tuple[Tensor, dict[str, Tensor], int]:
             had[role][codes[i]] += 1
     order = chosen + left.nonzero()[:, 0].tolist()
     return scenes[order], {role: codes[order] for role, codes in looks.items()}, count
-
-
-@torch.no_grad()
-def all_right(reader: Reader, n: int = 2000, seed: int = 1_000_001) -> float:
-    """Share of fresh scenes, drawn evenly, of which a trained reader gets all six labels right."""
-    scenes, values = draw_evenly(World.load("duel"), n, seed)
-    truth, read = combined(values), [reader(part) for part in scenes.split(250)]
-    found = {role: torch.cat([x[role] for x in read]).argmax(1) for role in ROLES}
-    return float(torch.stack([found[k] == truth[k] for k in ROLES]).all(0).double().mean())
 
 
 # ── Training ────────────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from cimg.few_labels import Settings, all_right, semi_supervised, supervised
+from cimg.few_labels import Settings, semi_supervised, supervised
+from cimg.reader import all_right
 from cimg.study import FOLDER, complaints, interval, read_runs, write_results
 
 RESULTS = FOLDER / "few_labels.json"

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim import AdamW, Muon
+from torch.optim import AdamW
 from tqdm import tqdm
 
 from cimg import checkpoint, scene
@@ -25,13 +25,13 @@ from cimg.checkpoint import CheckpointError
 from cimg.codes import SceneError
 from cimg.damage import PLACES as STONES
 from cimg.damage import put_noise, put_stone
-from cimg.data import seeds
+from cimg.data import draw_evenly, seeds
 from cimg.eyes import PATCH, to_patches
 from cimg.mechanisms import COLOURS, PLACES, halves
+from cimg.muon import Muon
 from cimg.scene import FOOT, ROLES, TOP, Stage, check_scenes, check_world, sample_uniform
 from cimg.sprites import POSES, SIZE
-from cimg.study import complaints
-from cimg.tables import whole
+from cimg.study import check_settings, complaints
 from cimg.world import World, check_is_world
 
 FORMAT = 1  # of the description that is kept with the weights
@@ -39,6 +39,13 @@ SHIPPED = checkpoint.FOLDER / "reader.safetensors"
 LEAST, MOST = 0.01, 0.45  # share of noise in training
 AT_ONCE = 256  # scenes read at once
 WIDEST = 1024  # code or hidden layer of a checkpoint: four times the shipped reader's
+LIMITS = {  # least and most; 0 and 1 for all others
+    "steps": (1, 10**7),
+    "batch": (1, 10**4),
+    "seed": (0, 2**63 - 1),
+    "code": (1, WIDEST),
+    "hidden": (1, WIDEST),
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,10 @@ class Settings:
     hidden: int = 256
     muon: float = 0.02
     adam: float = 4e-3
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a setting of another type, or out of its range."""
+        check_settings(self, LIMITS, usual=(0, 1))
 
 
 class Reader(nn.Module):
@@ -193,6 +204,15 @@ def train(settings: Settings | None = None, stage: Stage | None = None) -> Reade
     return reader.eval().requires_grad_(False)
 
 
+@torch.no_grad()
+def all_right(reader: Reader, n: int = 2000, seed: int = 1_000_001) -> float:
+    """Share of fresh scenes, drawn evenly, of which a trained reader gets all six labels right."""
+    scenes, values = draw_evenly(World.load("duel"), n, seed)
+    truth, read = combined(values), [reader(part) for part in scenes.split(250)]
+    found = {role: torch.cat([x[role] for x in read]).argmax(1) for role in ROLES}
+    return float(torch.stack([found[k] == truth[k] for k in ROLES]).all(0).double().mean())
+
+
 # ── To and from disk ────────────────────────────────────────────────────────────────────────────
 
 
@@ -225,10 +245,7 @@ def load(path: str | Path = SHIPPED, stage: Stage | None = None) -> Reader:
         raise CheckpointError(f"{path}: not the weights of a reader of these scenes")
     try:
         settings = Settings(**about["settings"])
-        widths = [whole(getattr(settings, name), name, 1) for name in ("code", "hidden")]
-        if max(widths) > WIDEST:
-            raise ValueError(f"widths up to {WIDEST:,} expected")
-        reader = Reader(*widths, stage=stage)
+        reader = Reader(settings.code, settings.hidden, stage=stage)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: its settings can't be used ({error})") from error
     checkpoint.fit(reader, tensors, path)

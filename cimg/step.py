@@ -14,10 +14,11 @@ import torch
 import torch.nn.functional as F
 from pyro.infer import TraceMeanField_ELBO
 from torch import Tensor
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 
 from cimg.conditional import ConditionalVAE
 from cimg.data import seeds
+from cimg.muon import Muon
 from cimg.plain import PlainVAE
 from cimg.study import check_settings
 from cimg.vae import CausalVAE

@@ -12,13 +12,13 @@ from cimg.few_labels import (
     STYLE,
     Learner,
     Settings,
-    all_right,
     reading_loss,
     semi_supervised,
     supervised,
     training_set,
 )
 from cimg.label_runs import GRID, SEEDS, SHARES, read, summary
+from cimg.reader import all_right
 from cimg.scene import ROLES
 from cimg.study import write_results
 
@@ -161,3 +161,9 @@ def test_no_file_is_no_results(tmp_path):
     write_results(path, {"runs": [1]})
     with pytest.raises(ValueError, match="'runs' should be a list of runs"):
         read(path)
+
+
+@pytest.mark.parametrize("change", [{"steps": 0}, {"share": 1.5}, {"alone": -1}, {"drop": "half"}])
+def test_settings_out_of_range(change):
+    with pytest.raises(ValueError, match=f"setting '{next(iter(change))}': expected a"):
+        Settings(**change)

@@ -38,7 +38,7 @@ ORDER = [
     {"data"},
     {"damage", "reading", "calibration"},
     {"vae", "mechanisms", "eyes", "conditional", "plain", "hidden"},
-    {"train", "step", "checkpoint"},
+    {"train", "step", "muon", "checkpoint"},
     {"reader", "few_labels", "label_runs"},
     {"doubt", "imagine"},
     {"score", "scorecard"},

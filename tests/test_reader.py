@@ -132,9 +132,9 @@ def test_bad_files(tmp_path, shipped):
         load(path)
     about = {"format": 1, "drawn": drawn_sizes(stage())}
     for settings, message in (
-        ({"hidden": 10**9}, "widths up to 1,024"),
-        ({"code": -1}, "code must be a whole number from 1"),
-        ({"hidden": 2.5}, "hidden must be a whole number"),
+        ({"hidden": 10**9}, "setting 'hidden': expected a whole number from 1 to 1024"),
+        ({"code": -1}, "setting 'code': expected a whole number from 1"),
+        ({"hidden": 2.5}, "setting 'hidden': expected a whole number"),
         ({"more": 1}, "unexpected keyword"),
         ([1], "can't be used"),
     ):
@@ -162,3 +162,9 @@ def test_dropout_only_in_training():
     assert torch.equal(reader(scenes)["actor"], reader(scenes)["actor"])
     reader.train()
     assert not torch.equal(reader(scenes)["actor"], reader(scenes)["actor"])
+
+
+@pytest.mark.parametrize("change", [{"steps": 0}, {"batch": 1.5}, {"hidden": 10**6}, {"seed": -1}])
+def test_settings_out_of_range(change):
+    with pytest.raises(ValueError, match=f"setting '{next(iter(change))}': expected a"):
+        Settings(**change)

@@ -60,6 +60,7 @@ from tqdm import tqdm
 from cimg import World, probability, show
 from cimg.check import check
 from cimg.data import draw
+from cimg.muon import Muon
 from cimg.picture import finish, sheet
 from cimg.scene import stage
 from cimg.score import read_back
@@ -82,7 +83,7 @@ def photos(rgb, alt, rows=()):  # pictures in any colours, four in a row
     pixels = torch.cat([torch.cat(list(row), 2) for row in framed], 1).movedim(0, 2)
     figure, ax = sheet(width := 3 * pixels.shape[1], height := 3 * pixels.shape[0])
     ax.imshow(pixels, interpolation="nearest", extent=(0, width, height, 0), aspect="auto")
-    [ax.text(9, 113 + 120 * i, name, size=9, bbox={"fc": "white"}) for i, name in enumerate(rows)]
+    [ax.text(9, 109 + 120 * i, name, size=9, bbox={"fc": "white"}) for i, name in enumerate(rows)]
     return finish(figure, alt, colours=128)
 average = in_rgb(many).mean(0)
 photos(torch.cat([in_rgb(many[:2]), average[None], in_rgb(many.mode(0).values[None])]),
@@ -133,7 +134,7 @@ class VAE(nn.Module):
 # log p(scene) = log E_q[ p(scene | z) p(z) / q(z | scene) ]<br>
 # ≥ E_q[ log p(scene | z) ] − KL( q(z | scene) ‖ p(z) )
 #
-# (Jensen: the log of a mean is at least the mean of the logs.) The last line is the **ELBO**:
+# (Jensen: log of a mean ≥ mean of logs; KL(q ‖ p) = E_q[log(q/p)] ≥ 0.) The last line is the **ELBO**:
 # *draw the scene well from the guessed z*, minus *what the guess costs*. What is lost is exactly
 # KL(q(z | scene) ‖ p(z | scene)): how bad the guess is. For the first term one draw of z will do, written as
 # μ + σ·ε with ε ~ N(0, I), so that the gradient reaches μ and σ (**reparametrisation**). The KL of
@@ -202,7 +203,7 @@ def train(kind, usual, rate, steps, seed=0):
     inner = [p for name, p in model.named_parameters() if "." in name]
     optimisers = [torch.optim.Adam([p for p in inner if p.dim() != 2], 4e-3, betas=(0.9, 0.99)),
         torch.optim.Adam([model.sheets, model.usual], rate, betas=(0.9, 0.99), fused=True),
-        torch.optim.Muon([p for p in inner if p.dim() == 2], 0.02, weight_decay=0.0)]
+        Muon([p for p in inner if p.dim() == 2], 0.02, weight_decay=0.0)]
     schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(x, steps) for x in optimisers]
     for i in tqdm(range(steps), desc=kind):
         scenes, _ = draw(duel, 32, seed=1_000 * seed + i)
@@ -217,7 +218,7 @@ def train(kind, usual, rate, steps, seed=0):
     return model.requires_grad_(False), wrong
 
 # %%
-chance = torch.eye(24)[many.long()].mean(0).movedim(-1, 0) + 1e-3  # of each colour in each pixel
+chance = torch.stack([(many == c).float().mean(0) for c in range(24)]) + 1e-3  # of each colour
 start = {"categorical": (chance.log(), 0.2, 250), "Bernoulli": (average.logit(1e-3), 0.05, 500),
          "Gaussian": (average, 0.02, 500)}  # rates chosen by hand
 trained = {kind: train(kind, *settings) for kind, settings in start.items()}
@@ -225,7 +226,7 @@ show.curves({kind: wrong for kind, (_, wrong) in trained.items()}, range(0, 100,
             "% of training", "wrong pixels, %", "Batches never seen before")
 
 # %% [markdown]
-# The easy pixels come first. Then the categorical one leaves. One seed; below are three.
+# The easy pixels come first. The categorical one leads throughout. One seed; below are three.
 #
 # ## Held against the truth
 
@@ -310,7 +311,7 @@ print(f"the world itself, exactly: {(truth - torch.tensor(2048).log()).mean():.2
 def picture(z):
     return snapped("categorical", model.decode(z))
 scenes, known = draw(duel, 2_000, seed=300_000)
-codes, rows = model.encode(scenes)[0], []
+codes, rows = torch.cat([model.encode(part)[0] for part in scenes.split(500)]), []
 for name in ("sky", "hills", "actor_character", "action", "reactor_character", "reaction"):
     found = []
     for part in (slice(0, 32), *(slice(i, i + 8) for i in range(0, 32, 8))):
@@ -342,11 +343,10 @@ show.scenes(picture(steps), [f"{i}/7" for i in range(8)], 4, 3, digest=False)
 # An oracle finds the nearest one that the renderer could draw.
 
 # %%
-fresh = picture(torch.randn(500, Z))
-(before, near), (_, far) = read_back(picture(mean)), read_back(fresh)
+(before, near), (_, far) = read_back(picture(mean)), read_back(fresh := picture(torch.randn(500, Z)))
 assert 3 * near.median() < far.median()
 print(f"pixels off, median: reconstructed ≈ {near.median()}, sampled ≈ {far.median()}")
-show.scenes(torch.cat([test[:4], fresh[:4]]), ["true"] * 4 + ["sampled"] * 4, 4, 3, digest=False)
+show.scenes(torch.cat([test[:4], fresh[:4]]), ["a scene"] * 4 + ["sampled"] * 4, 4, 3, digest=False)
 
 # %% [markdown]
 # Suns by the row! Scenes are discrete, and their codes lie in clumps. Between the clumps are
@@ -371,12 +371,12 @@ print("night in ≈ {sky:.2f}; action kept in ≈ {action:.2f}, hills in ≈ {hi
 show.scenes(torch.cat([test[values["sky"] == 1][:4], drawn[:4]]), ["day"] * 4 + ["moved"] * 4, 4, 3, digest=False)
 
 # %% [markdown]
-# Night it is, and the fighters stay. But the *hills* have moved! At night hills have other colours,
+# Night it is, and most fighters stay. But the *hills* have moved! At night hills have other colours,
 # and the average step knows nothing of *this* scene's hills.
 #
 # ### Exercise 3: had it been an attack?
 #
-# Move taunts (code 1) towards attacks (code 0), with `times` 1, 2 and 3. How often is there an attack
+# Move taunts (value 1) towards attacks (value 0), with `times` 1, 2 and 3. How often is there an attack
 # now, and how often is `actor_distance` kept? Which `times` is right?
 
 # %%

@@ -234,12 +234,12 @@ show.distributions(attacks, ("low", "high"), "The actor's attack")
 #
 # Nobody will hand you the renderer of the real world. So: a network for q(labels | scene). Our causal VAE has
 # one, `model.read`. But it saw clean scenes only. Another, `cimg.reader`, was trained in the same way on scenes
-# with 0 to 45 % noise, half of them behind a stone. Both answer under even labels. So the answer is a likelihood, up to
-# a factor for each scene, and any world's P(labels) can be multiplied in: as far as they have learnt well, and as the
-# labels that they read apart from each other are independent given the picture.
+# with 0 to 45 % noise, half of them behind a stone. Both answer under even labels. So it is a likelihood, up to a
+# factor for each scene, and P(labels) of any world with this style can be multiplied in: as far as they have learnt
+# well, and as the labels that they read apart from each other are independent given the picture.
 
 # %%
-from cimg.reader import load as load_reader
+from cimg.reader import all_right, load as load_reader
 model, learnt = load("duel"), load_reader()
 clean, truth = draw(duel, 2000, seed=1_000_011)
 def log_even(scenes):  # `model.read` in logs, lest small ones become 0; a factor for each label
@@ -353,7 +353,7 @@ print(f"error {reliability(confidence, right).ece:.3f}, right {right.double().me
 
 # %%
 import pyro
-from cimg.few_labels import STYLE as Z, Learner, Settings, all_right, semi_supervised, supervised
+from cimg.few_labels import STYLE as Z, Learner, Settings, semi_supervised, supervised
 torch.manual_seed(0)
 learner, z = Learner(), torch.randn(20, Z)
 around, halves = learner.parts(clean[:20], z, known={})  # log p of the halves: [20, 18], [20, 24]

@@ -1,0 +1,41 @@
+"""Muon (Jordan et al. 2024) with its products in float32.
+
+PyTorch's own makes them in bfloat16. On a processor that can't multiply bfloat16, which is that of
+most laptops, they take several times as long as all the rest of a step.
+"""
+
+import torch
+from torch import Tensor, optim
+
+
+class Muon(optim.Muon):
+    """`torch.optim.Muon`, with Nesterov momentum and the learning rate adjusted as is usual."""
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One step along the orthogonalised momentum of each matrix."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                momentum, rate = group["momentum"], group["lr"]
+                mean = self.state[p].setdefault("momentum_buffer", torch.zeros_like(p))
+                mean.lerp_(p.grad, 1 - momentum)
+                along = orthogonalised(
+                    p.grad.lerp(mean, momentum), group["ns_coefficients"], group["ns_steps"]
+                )
+                p.mul_(1 - rate * group["weight_decay"])
+                p.add_(along, alpha=-rate * max(1, p.shape[0] / p.shape[1]) ** 0.5)
+
+
+def orthogonalised(x: Tensor, coefficients: tuple[float, float, float], steps: int) -> Tensor:
+    """A matrix with the singular vectors of x, ``float [m, n]``, and singular values of about 1: by
+    a quintic polynomial, applied ``steps`` times (Newton and Schulz)."""
+    a, b, c = coefficients
+    tall = x.shape[0] > x.shape[1]
+    x = x.T if tall else x
+    x = x / x.norm().clamp(min=1e-7)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.T if tall else x
