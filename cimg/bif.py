@@ -82,6 +82,8 @@ class _Reader:
         self.expect("{")
         while not self.accept("}"):
             if self.accept("type"):
+                if values is not None:
+                    self.fail(f"variable {name!r} has two types")
                 values = self.values(name)
             else:
                 in_image |= self.property().replace(" ", "") == "in_image=true"
@@ -141,10 +143,14 @@ class _Reader:
         default: list[float] | None = None
         while not self.accept("}"):
             if self.accept("table"):
+                if filled.any():
+                    self.fail(f"{axes[-1].name!r}: rows are listed already, and a table comes")
                 numbers = self.numbers(table.size)  # the child's values vary slowest
                 table = np.moveaxis(np.reshape(numbers, shape[-1:] + shape[:-1]), 0, -1)
                 filled[...] = True
             elif self.accept("default"):
+                if default is not None:
+                    self.fail(f"{axes[-1].name!r} has two defaults")
                 default = self.numbers(shape[-1])
             elif self.accept("("):
                 index = self.row(axes)

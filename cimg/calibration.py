@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cimg.codes import SceneError, describe
+from cimg.codes import SceneError, check_range, describe, whole_number
 from cimg.world import World
 
 
@@ -40,10 +40,11 @@ def reliability(confidence: Tensor, right: Tensor, bins: int = 15) -> Reliabilit
         right: whether it was right, ``bool [n]``.
 
     Raises:
-        SceneError: no answers, other types or lengths, or a confidence that isn't from 0 to 1.
+        SceneError: no answers, other types or lengths, a confidence that isn't from 0 to 1, no
+            bins.
     """
-    good = isinstance(confidence, Tensor) and confidence.is_floating_point() and len(confidence)
-    if not good or confidence.dim() != 1:
+    good = isinstance(confidence, Tensor) and confidence.is_floating_point()
+    if not good or confidence.dim() != 1 or not len(confidence):
         raise SceneError(f"confidence: expected float [n], found {describe(confidence)}")
     if (
         not isinstance(right, Tensor)
@@ -52,8 +53,9 @@ def reliability(confidence: Tensor, right: Tensor, bins: int = 15) -> Reliabilit
     ):
         raise SceneError(f"right: expected bool [{len(confidence)}], found {describe(right)}")
     if not bool(((confidence >= 0) & (confidence <= 1 + 1e-6)).all()):
-        raise SceneError(f"confidence: expected 0 to 1, found up to {float(confidence.max())}")
-    confidence = confidence.double()
+        found = f"{float(confidence.min())} to {float(confidence.max())}"
+        raise SceneError(f"confidence: expected 0 to 1, found {found}")
+    confidence, bins = confidence.double(), whole_number(bins, "bins", 1)
     which = (confidence * bins).long().clamp_max(bins - 1)
     count = which.bincount(minlength=bins)
     said, true = (which.bincount(x.double(), bins) for x in (confidence, right))
@@ -88,13 +90,16 @@ def temperature(log_q: Tensor, truth: Tensor) -> float:
     one of these two says that the best T lies beyond).
 
     Raises:
-        SceneError: other types or shapes; a truth that has probability 0, which no T mends.
+        SceneError: other types or shapes; a truth that is no class, or has probability 0, which no
+            T mends.
     """
     good = isinstance(log_q, Tensor) and log_q.is_floating_point() and log_q.dim() == 2
     if not good or not len(log_q):
         raise SceneError(f"log_q: expected float [n, classes], found {describe(log_q)}")
-    if not isinstance(truth, Tensor) or truth.dtype != torch.int64 or len(truth) != len(log_q):
-        raise SceneError(f"truth: expected int64 [{len(log_q)}], found {describe(truth)}")
+    n, classes = log_q.shape
+    if not isinstance(truth, Tensor) or truth.dtype != torch.int64 or truth.shape != (n,):
+        raise SceneError(f"truth: expected int64 [{n}], found {describe(truth)}")
+    check_range(truth, "truth", classes)
     if not log_q.gather(1, truth[:, None]).isfinite().all():
         raise SceneError("log_q: a truth has log-probability -inf, and has it at every temperature")
     log_q = log_q.double().clamp_min(-1e4)

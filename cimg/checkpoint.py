@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from cimg.files import path_of, read_file
 from cimg.scene import stage, stage_of
-from cimg.tables import short
+from cimg.tables import WorldError, short
 from cimg.world import World, check_is_world
 
 FOLDER = Path(__file__).parent / "weights"
@@ -151,6 +151,14 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, about
 
 
+def shipped_world(name: str, path: Path) -> World:
+    """The world that a checkpoint names, if it comes with cimg; else raises CheckpointError."""
+    try:
+        return World.load(name)
+    except WorldError as error:
+        raise CheckpointError(f"{path}: pass the world that it was made for: {error}") from error
+
+
 def fit(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Put tensors into a module that they were made for. Half precision, in which weights are kept,
     becomes what the module has. Buffers that are empty may come in any length, all in the same.
@@ -159,7 +167,7 @@ def fit(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
         CheckpointError: a tensor is missing, left over, of another shape or type, or has an entry
             that is no finite number. The module is as it was.
     """
-    want, buffers = module.state_dict(), {k for k, x in module.named_buffers() if not x.numel()}
+    want, buffers = module.state_dict(), {k: x for k, x in module.named_buffers() if not x.numel()}
     tensors = {name: x.float() if x.dtype == torch.half else x for name, x in tensors.items()}
     for name in sorted(want.keys() | tensors.keys()):
         if name not in want or name not in tensors:
@@ -169,9 +177,10 @@ def fit(module: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
     lengths = {name: len(tensors[name]) for name in sorted(buffers)}
     if len(set(lengths.values())) > 1:
         raise CheckpointError(f"{path}: expected tensors of one length, found {lengths}")
-    for name in buffers:
+    for name, empty in buffers.items():
         owner, _, last = name.rpartition(".")
-        setattr(module.get_submodule(owner), last, torch.empty_like(tensors[name]))
+        full = torch.empty_like(tensors[name], device=empty.device)  # the file's are on the CPU
+        setattr(module.get_submodule(owner), last, full)
     module.load_state_dict(tensors)
 
 

@@ -36,7 +36,7 @@ from cimg.coupling import (
     value_of,
 )
 from cimg.query import sample_posterior
-from cimg.question import targets_of
+from cimg.question import check_targets, targets_of
 from cimg.tables import MAX_ENTRIES, Variable, whole
 from cimg.world import World, WorldError
 
@@ -177,7 +177,8 @@ def twin_world(
             twins.append(Variable(had(name), v.values, (), v.in_image, point))
         else:
             twins.append(_copy(world, v, copied, rule[name]))
-    return World([*world.variables.values(), *twins], f"{world.name}, twin", world.about)
+    name = f"{world.name:.190}, twin".removeprefix(", ")  # a name has at most 200 characters
+    return World([*world.variables.values(), *twins], name, world.about)
 
 
 def _copy(world: World, v: Variable, copied: Mapping[str, str], kind: str) -> Variable:
@@ -213,7 +214,7 @@ def probability_had(
     couplings, impossible evidence, and tables that would be too large."""
     names = targets_of(targets)
     given, do = world.encode(given), world.encode(do)
-    _check_targets(world, names, do)
+    check_targets(world, names, (), do)  # what is given may be asked for: had it been otherwise?
     rule = tuple(coupling_of(world, coupling).items())
     changed = tuple(affected(world, do, names))
     twin = _kept_twin(world, tuple(do.items()), rule, changed)
@@ -224,17 +225,6 @@ def probability_had(
                   for n, same in zip(names, unchanged, strict=True))  # fmt: skip
     answer[place] = torch.from_numpy(known)
     return answer
-
-
-def _check_targets(world: World, names: Sequence[str], do: Mapping[str, int]) -> None:
-    if not names:
-        raise WorldError("an empty question: name at least one target")
-    for name in names:
-        world.variable(name)
-        if name in do:
-            raise WorldError(f"the target {name} is set by do: its value is known")
-    if len(set(names)) < len(names):
-        raise WorldError(f"a target is named twice: {', '.join(names)}")
 
 
 @lru_cache(maxsize=64)

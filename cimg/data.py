@@ -116,6 +116,23 @@ def draw_evenly(
     return stage.render(values), values
 
 
+def draw_counterfactuals(
+    world: World, n: int, seed: int = 0, keep: Tensor | None = None
+) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+    """``n`` scenes as the world makes them, and new labels for them, drawn evenly: what to ask of
+    a model, had the labels been these.
+
+    Returns:
+        Scenes and values as `draw`, and the values with the new labels and the old style.
+
+    Raises:
+        SceneError, WorldError: as `draw_evenly`, whose ``keep`` this is.
+    """
+    scenes, values = draw(world, n, seed)
+    _, new = draw_evenly(world, n, seed + 1, keep)
+    return scenes, values, values | {name: new[name] for name in world.visible}
+
+
 class Batches(IterableDataset):
     """An endless run of training batches. Batch i depends on the seed and i alone, so that a run
     that was interrupted goes on with the very batches that it would have had.

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -153,10 +154,11 @@ def check_cores(cores: int | None = None) -> list[Finding]:
     return [Finding("slow", what, "training will take about twice as long")]
 
 
-def check_writing(folders: Iterable[Path] = (ROOT / "notebooks", Path.cwd())) -> list[Finding]:
+def check_writing(folders: Iterable[Path] | None = None) -> list[Finding]:
     """Notebooks can be saved, and pictures written beside them."""
+    there = [f for f in (ROOT / "notebooks", Path.cwd()) if f.is_dir()]  # or the package is alone
     findings = []
-    for folder in dict.fromkeys(folders):
+    for folder in dict.fromkeys(folders or there):
         try:
             with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(b"cimg")
@@ -191,8 +193,12 @@ def check_speed(rate: float, usual: float, what: str) -> list[Finding]:
 
 def stated_minutes(folder: Path = ROOT / "notebooks") -> list[dict[str, int]]:
     """What the notebooks say of themselves: {"reading": …, "running": …, "exercises": …} each."""
-    notebooks = (json.loads(p.read_text(encoding="utf-8")) for p in sorted(folder.glob("*.ipynb")))
-    return [n["metadata"]["cimg"]["minutes"] for n in notebooks if "cimg" in n["metadata"]]
+    minutes = []
+    for path in sorted(folder.glob("*.ipynb")):
+        with suppress(ValueError, KeyError, TypeError, OSError):  # none of ours, or a damaged one
+            notebook = json.loads(path.read_text(encoding="utf-8"))
+            minutes.append(notebook["metadata"]["cimg"]["minutes"])
+    return minutes
 
 
 def course_time(minutes: list[dict[str, int]], slowdown: float) -> list[Finding]:

@@ -18,7 +18,7 @@ from torch.optim import Adam
 
 from cimg import checkpoint
 from cimg.checkpoint import CheckpointError
-from cimg.codes import check_range
+from cimg.codes import SceneError, check_range
 from cimg.gan_networks import COLOURS, HEIGHT, WIDTH, Generator, in_rgb
 from cimg.query import sample_posterior
 from cimg.scene import check_world, describe, stage_of, whole_number
@@ -225,6 +225,7 @@ def load(name: str | Path = "arena-action", world: World | None = None) -> GAN:
 
     Raises:
         CheckpointError: no such weights, a broken file, or weights of another world or model.
+        SceneError: the world can't be drawn; sheets of one's own are made known by `add_sprites`.
     """
     shipped = isinstance(name, str) and not name.endswith(".safetensors")
     path = checkpoint.FOLDER / f"gan-{name}.safetensors" if shipped else checkpoint.to_path(name)
@@ -240,7 +241,7 @@ def load(name: str | Path = "arena-action", world: World | None = None) -> GAN:
         )
     try:
         given, hidden = tuple(about["given"]), whole(about["hidden"], "hidden", 1)
-        world = world or World.load(str(about["world"]))
+        world = world or checkpoint.shipped_world(str(about["world"]), path)
         if about["drawn"] != checkpoint.fingerprint(world):
             raise CheckpointError(
                 f"{path}: made for world '{about['world']}' with other visible variables or values "
@@ -249,7 +250,7 @@ def load(name: str | Path = "arena-action", world: World | None = None) -> GAN:
         if checkpoint.other_pictures(about, world):
             raise CheckpointError(f"{path}: trained on other sheets of the same characters")
         gan = GAN(world, given, min(hidden, WIDEST))
-    except CheckpointError:
+    except (CheckpointError, SceneError):
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: its description is not that of a GAN ({error})") from error

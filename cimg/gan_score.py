@@ -22,7 +22,7 @@ from torch import Tensor
 
 from cimg import checkpoint
 from cimg.conditional import ConditionalVAE
-from cimg.data import draw, draw_evenly
+from cimg.data import draw_counterfactuals
 from cimg.gan import GAN, GANError, invert
 from cimg.gan_train import Game, Settings, train
 from cimg.imagine import do as causal_do
@@ -114,9 +114,7 @@ def score_imagining(gan: GAN, n: int = 20, seed: int = TEST_SEED) -> dict[str, f
     anew with the same noise. Against the renderer's truth; seconds on one core for each picture."""
     if not gan.told_all:
         raise GANError("this GAN isn't told all labels; ask `score_same_noise` instead")
-    fact, values = draw(gan.world, n, seed)
-    _, new = draw_evenly(gan.world, n, seed + 1)
-    wanted = values | {name: new[name] for name in gan.world.visible}
+    fact, values, wanted = draw_counterfactuals(gan.world, n, seed)
     start, noise, off = time.process_time(), [], []
     for i in range(n):
         its = {name: x[i : i + 1] for name, x in values.items()}
@@ -149,9 +147,7 @@ def score_same_noise(gan: GAN, n: int = 1000, seed: int = TEST_SEED) -> dict[str
 
 def score_causal(model: ConditionalVAE, n: int = 4000, seed: int = TEST_SEED) -> dict[str, float]:
     """The causal VAE's line: doing as `score_doing`, imagining as `score_imagining`."""
-    fact, values = draw(model.world, 1000, seed)
-    _, new = draw_evenly(model.world, 1000, seed + 1)
-    wanted = values | {name: new[name] for name in model.world.visible}
+    fact, values, wanted = draw_counterfactuals(model.world, 1000, seed)
     drawn = model.decode(model.encode(fact, values)[0], wanted)
     start = time.process_time()
     for i in range(20):  # one by one, as a GAN has to search

@@ -39,11 +39,10 @@ class HiddenPosterior:
         if size > LARGEST:
             raise WorldError(f"the joint table has {size:,} entries, at most {LARGEST:,} allowed")
         joint = probability(world, names)
-        self.labels = joint.sum(tuple(range(len(world.visible), len(names))))
+        self.labels = first_axes(joint, len(world.visible))
         self.tables: dict[str, Tensor] = {}
         for k, name in enumerate(world.hidden, len(world.visible) + 1):
-            later = tuple(range(k, len(names)))
-            table = joint.sum(later) if later else joint
+            table = first_axes(joint, k)
             self.tables[name] = (table / table.sum(-1, keepdim=True)).nan_to_num()  # never drawn
 
     def log_labels(self, values: Mapping[str, Tensor]) -> Tensor:
@@ -67,6 +66,11 @@ class HiddenPosterior:
             drawn[name] = pyro.sample(name, Categorical(table[tuple(index)]))
             index.append(drawn[name])
         return drawn
+
+
+def first_axes(joint: Tensor, k: int) -> Tensor:
+    """A joint table of its first k variables: the others, if there are any, are summed out."""
+    return joint.reshape(*joint.shape[:k], -1).sum(-1)
 
 
 def guide(

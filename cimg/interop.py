@@ -49,10 +49,12 @@ def from_bif(path: str | Path, normalise: bool = False) -> World:
 def to_bif(world: World, path: str | Path) -> None:
     """Write a world as BIF: names, values, parents, `in_image`, and every number to its last
     digit. `about` has no place in BIF and isn't written. Raises WorldError where a name can't be
-    written or the file can't be."""
-    text = bif_text(world)
+    written, or the file can't be, or would be larger than `from_bif` reads."""
+    text = bif_text(world).encode()
+    if len(text) > MAX_FILE:
+        raise WorldError(f"{path}: {len(text):,} bytes, at most {MAX_FILE:,} can be read back")
     try:
-        write_file(path, text.encode())
+        write_file(path, text)
     except OSError as error:
         raise WorldError(f"{path}: cannot be written: {error.strerror}") from error
 

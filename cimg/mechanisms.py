@@ -114,7 +114,8 @@ class Background(nn.Module):
 
 class Rounded(nn.Module):
     """The code of each choice, for a mechanism whose code only chooses: a place, a column. Once it
-    is kept, after training, a code of this choice is rounded to it, and tells nothing else.
+    is kept, after training, a code of this choice is rounded to it, and tells nothing else. Of a
+    choice that wasn't among what was kept it stays what it is.
 
     Args:
         choices: how many there are.
@@ -127,7 +128,8 @@ class Rounded(nn.Module):
 
     def forward(self, codes: Tensor, choice: Tensor) -> Tensor:
         """Codes ``[n, length]``, rounded if that was kept; choices are ``int64 [n]``."""
-        return codes if self.training or not self.codes.any() else self.codes[choice]
+        kept = self.codes[choice]
+        return codes if self.training else torch.where(kept.any(1, keepdim=True), kept, codes)
 
     def keep(self, codes: Tensor, choice: Tensor) -> None:
         """Keep for each choice the mean of these codes."""

@@ -86,7 +86,10 @@ def _numbers(name: str, given: Mapping | Sequence | Tensor, values: Sequence[str
         if set(given) != set(values):
             found = ", ".join(map(str, given))
             raise ValueError(f"{name}: expected {', '.join(values)}; found {found}")
-        given = [float(given[value]) for value in values]
+        given = [_array(given[value]) for value in values]
+        if odd := [value for value, x in zip(values, given, strict=True) if x.size != 1]:
+            raise ValueError(f"{name}, {odd[0]}: expected a number")
+        given = [x.item() for x in given]
     numbers = _array(given)
     if numbers.shape != (len(values),):
         raise ValueError(f"{name}: expected {len(values)} numbers, found {list(numbers.shape)}")

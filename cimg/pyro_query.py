@@ -38,7 +38,7 @@ def program_of(world: World, n: int, seen: Mapping[str, int], done: Mapping[str,
 def seeded(seed: int) -> Iterator[None]:
     """Torch's random numbers from `seed`, and afterwards as if nothing had been drawn."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(whole(seed, "seed"))
+        torch.manual_seed(whole(seed, "seed") % 2**64)
         yield
 
 

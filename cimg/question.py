@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from cimg.tables import WorldError, brief, some
 from cimg.world import World, check_is_world
@@ -15,9 +15,17 @@ def question(
 ) -> tuple[tuple[str, ...], dict[str, int], dict[str, int]]:
     """A question, checked: names of the targets, codes of what is given and of what is set."""
     names = targets_of(targets)
+    seen, done = evidence(world, given, do)
+    check_targets(world, names, seen, done)
+    return names, seen, done
+
+
+def check_targets(
+    world: World, names: Sequence[str], seen: Collection[str], done: Collection[str]
+) -> None:
+    """There are targets, each of them once, and none is known already."""
     if not names:
         raise WorldError("an empty question: name at least one target")
-    seen, done = evidence(world, given, do)
     for name in names:
         world.variable(name)
         if name in done:
@@ -26,7 +34,6 @@ def question(
             raise WorldError(f"the target {name} is given: its value is known")
     if len(set(names)) < len(names):
         raise WorldError(f"a target is named twice: {', '.join(names)}")
-    return names, seen, done
 
 
 def targets_of(targets: str | Sequence[str]) -> tuple[str, ...]:

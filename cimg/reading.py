@@ -175,7 +175,8 @@ class ExactReader:
         distances = not {"actor_distance", "reactor_distance"} <= self.style.keys()
         names = [k for k in self.variables if distances or not k.endswith("_distance")]
         axes = [i for i, name in enumerate(names) if name in self.style]
-        table = self._drawn(scene, distances).logsumexp(axes)  # there is always some style
+        table = self._drawn(scene, distances)
+        table = table.logsumexp(axes) if axes else table  # a world may make all style a label
         left = [name for name in names if name not in self.style]
         return table.permute(*map(left.index, self.world.visible))
 
@@ -228,17 +229,15 @@ def hidden(
 def marginals(world: World, table: Tensor) -> dict[str, Tensor]:
     """P(label | scene) for each label out of P(labels | scene): ``{name: [n, |values|]}``."""
     axes = range(1, table.dim())
-    return {
-        name: table.sum([a for a in axes if a != i])
-        for i, name in enumerate(world.visible, start=1)
-    }
+    others = {name: [a for a in axes if a != i] for i, name in enumerate(world.visible, start=1)}
+    return {name: table.sum(of) if of else table for name, of in others.items()}
 
 
 def _with_labels(world: World, names: Sequence[str], do: Values | None) -> Tensor:
     """P(labels, names; do) with an axis for each; a label that is set has all its mass there."""
     done = world.encode(do or {})
     targets = [name for name in (*world.visible, *names) if name not in done]
-    table = probability(world, targets, do=do)
+    table = probability(world, targets, do=do) if targets else torch.ones(()).double()
     for axis, name in enumerate((*world.visible, *names)):
         if name in done:
             shape = list(table.shape)

@@ -18,9 +18,10 @@ from cimg.sprites import POSES
 HEADLINE = "How would this image look,\nhad the action been {an}?"
 NOTE = "Three questions one may ask.\nOnly the third is about this very picture."
 CARD = 292  # pixels, width of a panel
+SHARES = (0, 1 / 3, 2 / 3, 1)  # of the way, the points that make a curve straight
 SMALL_GRAPHS = (
-    "Small graphs: actor → action → {between}reaction ← reactor; for doing and imagining the arrow "
-    "into the action is cut, for imagining actor and reactor are kept"
+    "Small graphs: actor → action → {between}reaction ← reactor{behind}; for doing and imagining "
+    "what points into the action is cut, for imagining actor and reactor are kept"
 )
 
 
@@ -37,7 +38,7 @@ RUNGS = {
         "Doing",
         "We make it {an}:\nwhat will happen?",
         "P(reaction | do(action = {what}))",
-        "The actor no longer decides:\nthe arrow into action is cut.",
+        "The actor no longer decides:\n{arrows} cut.",
         {"action": "do"},
     ),
     "imagine": (
@@ -58,6 +59,7 @@ def rungs(
     scene: Tensor | None = None,
     action: str = "attack",
     between: str = "",
+    behind: str = "",
     digest: bool = True,
     stage: Stage | None = None,
 ) -> Picture:
@@ -70,6 +72,7 @@ def rungs(
         action: the action asked about. digest, stage: as in `scenes`.
         between: what the action reaches the reaction through, if it does: such as "sky" in a world
             where the action turns the sky, and the reactor minds the sky alone.
+        behind: what else is a cause of both action and reaction, and isn't drawn, if anything is.
 
     The alternative text says what is in the scenes, without the style of those seen or done.
 
@@ -77,7 +80,9 @@ def rungs(
     if action not in POSES:
         raise SceneError(f"action: expected one of {', '.join(POSES)}, found {action!r}")
     words = {"what": action, "an": f"{'an' if action[0] in 'aeiou' else 'a'} {action}"}
-    words |= {"between": between, "same": "hills" if between == "sky" else "sky"}
+    words |= {"between": between, "behind": behind}
+    words["arrows"] = "the arrows into action are" if behind else "the arrow into action is"
+    words["same"] = behind or ("hills" if between == "sky" else "sky")
     answers = dict(zip(RUNGS, (seeing, doing, imagining), strict=True))
     answers = {
         key: None if x is None else pixels_of(x, 4, (HEIGHT, WIDTH)) for key, x in answers.items()
@@ -118,7 +123,8 @@ def _in_words(
         shown = scenes_in_words(answer, stage=stage, without=style)
         said += [(f"Its answer: {len(answer)} scene{'s' * (len(answer) > 1)}", shown)]
     between = f"{words['between']} → " if words["between"] else ""
-    return said + [(SMALL_GRAPHS.format(between=between), "")]
+    behind = f", action ← {words['behind']} → reaction" if words["behind"] else ""
+    return said + [(SMALL_GRAPHS.format(between=between, behind=behind), "")]
 
 
 def _panel(ax: Axes, key: str, x: float, y: float, answer: Tensor | None, words: Mapping) -> None:
@@ -147,30 +153,40 @@ def _panel(ax: Axes, key: str, x: float, y: float, answer: Tensor | None, words:
 
 
 def _little_graph(ax: Axes, x: float, y: float, kinds: Mapping[str, str], words: Mapping) -> None:
-    """Who does what to whom, in four boxes, and what is between action and reaction in a small
-    one; the first has its centre at (x, y), or left of it if there is a small one."""
-    action, between = words["what"], words["between"]
-    wide, far = (98, 154) if between else (116, 136)
+    """Who does what to whom, in four boxes, and in small ones what is between action and reaction,
+    and what is behind both; the first has its centre at (x, y), or left of it beside a small one.
+    """
+    action, between, behind = words["what"], words["between"], words["behind"]
+    wide, far = (98, 154) if between or behind else (116, 136)
+    above = 116
     x -= (116 - wide) / 2
+    if behind:  # all that there is room for
+        above, far, x = 104, 160, x - 3
     texts = {"given": "{}\n= {}", "do": "do({}\n= {})", "kept": "{}, kept", "drawn": "{}"}
     for i, name in enumerate(("actor", "reactor", "action", "reaction")):
         at, kind = (x + i % 2 * far, y + i // 2 * 76), kinds.get(name, "drawn")
         box(
             ax,
             at,
-            ((116, 30), (wide, 48))[i // 2],
+            ((above, 30), (wide, 48))[i // 2],
             texts[kind].format(name, action).split("\n"),
             {kind},
         )
     cut = {"cut"} if kinds["action"] == "do" else ()
     arrow(ax, [(x, y + down) for down in (15, 36, 44, 52)], cut)
     arrow(ax, [(x + far, y + down) for down in (15, 27, 40, 52)])
+    if behind:
+        box(ax, (x + far / 2, y), (44, 30), [behind], {"hidden", kinds.get("actor", "drawn")})
+        for side, kind in ((-1, cut), (1, ())):
+            start, end = x + far / 2 + side * 10, x + far / 2 + side * (far / 2 - 35)
+            path = [(start + share * (end - start), y + 15 + share * 37) for share in SHARES]
+            arrow(ax, path, kind)
     stops = [wide / 2, far - wide / 2]
     if between:
         box(ax, (x + far / 2, y + 76), (30, 30), [between], {"drawn"})
         stops = [wide / 2, far / 2 - 15, far / 2 + 15, far - wide / 2]
     for a, b in zip(stops[::2], stops[1::2], strict=True):
-        arrow(ax, [(x + a + share * (b - a), y + 76) for share in (0, 1 / 3, 2 / 3, 1)])
+        arrow(ax, [(x + a + share * (b - a), y + 76) for share in SHARES])
 
 
 def _text(ax: Axes, x: float, y: float, text: str, step: int = 20, **how) -> None:

@@ -24,7 +24,7 @@ from cimg.picture import (
     text_width,
     titled,
 )
-from cimg.scene import HEIGHT, WIDTH, SceneError, Stage, to_rgb
+from cimg.scene import HEIGHT, WIDTH, SceneError, Stage, describe, to_rgb
 from cimg.scene_words import scenes_in_words
 from cimg.sprites import TRANSPARENT
 from cimg.tables import whole
@@ -64,8 +64,8 @@ def scenes(
         found = len(captions) if listed else repr(captions)
         raise ValueError(f"captions: expected {n}, one for each scene, found {found}")
     captions = None if captions is None else [str(text) for text in captions]
-    if marks is not None and (_kind(marks) != f"bool {list(scenes.shape)}"):
-        raise ValueError(f"marks: expected bool {list(scenes.shape)}, found {_kind(marks)}")
+    if marks is not None and (describe(marks) != f"bool {list(scenes.shape)}"):
+        raise ValueError(f"marks: expected bool {list(scenes.shape)}, found {describe(marks)}")
     zoom = whole(zoom, "zoom", 1)
     columns = None if columns is None else whole(columns, "columns", 1)
     if zoom > 16:
@@ -108,20 +108,14 @@ def _in_words(
     return sentences([head, marked, read or says or ""]), sentences([listed])
 
 
-def _kind(x: object) -> str:
-    """Type and shape in words."""
-    is_tensor = isinstance(x, Tensor)
-    return f"{str(x.dtype)[6:]} {list(x.shape)}" if is_tensor else type(x).__name__
-
-
 def pixels_of(scenes: Tensor, most: int = 100, size: tuple[int, int] | None = None) -> Tensor:
     """Scenes as [n, H, W], checked."""
     good = isinstance(scenes, Tensor) and scenes.dtype == torch.uint8 and scenes.dim() in (2, 3)
     if not good or scenes.shape[-2:] != (size or scenes.shape[-2:]):
-        raise SceneError(f"expected scenes, uint8 [n, {HEIGHT}, {WIDTH}], found {_kind(scenes)}")
+        raise SceneError(f"expected scenes, uint8 [n, {HEIGHT}, {WIDTH}], found {describe(scenes)}")
     scenes = scenes.detach().cpu().reshape(-1, *scenes.shape[-2:])
     if not 1 <= len(scenes) <= most or not scenes.numel():
-        raise SceneError(f"expected 1 to {most} scenes to show, found {_kind(scenes)}")
+        raise SceneError(f"expected 1 to {most} scenes to show, found {describe(scenes)}")
     if (bad := (scenes > TRANSPARENT).nonzero()).numel():
         i, y, x = bad[0].tolist()
         found = int(scenes[i, y, x])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cimg.conditional import ConditionalVAE
-from cimg.data import draw, draw_evenly
+from cimg.data import draw, draw_counterfactuals, draw_evenly
 from cimg.oracle import read_back
 from cimg.query import probability
 from cimg.scene import stage_of, style_of
@@ -49,9 +49,7 @@ def counterfactuals(
     Args:
         keep: combinations of labels to draw from, ``bool [combinations]``; all by default.
     """
-    fact, values = draw(model.world, n, seed)
-    _, new = draw_evenly(model.world, n, seed + 1, keep)
-    wanted = values | {name: new[name] for name in model.world.visible}
+    fact, values, wanted = draw_counterfactuals(model.world, n, seed, keep)
     truth, (z, _) = stage_of(model.world).render(wanted), model.encode(fact, values)
     return Counterfactuals(fact, values, truth, wanted, model.decode(z, wanted))
 

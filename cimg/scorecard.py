@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from cimg import score
 from cimg.conditional import ConditionalVAE
-from cimg.data import draw, draw_evenly, held_out
+from cimg.data import draw_counterfactuals, draw_evenly, held_out
 from cimg.doubt import explain
 from cimg.scene import SceneError, stage_of
 from cimg.step import Settings
@@ -36,9 +36,7 @@ Row = dict[str, Any]
 
 def image_in(model: ConditionalVAE, n: int = 300, seed: int = score.TEST_SEED) -> float:
     """Share of identical counterfactual pictures where the labels are read, not given."""
-    fact, values = draw(model.world, n, seed)
-    _, new = draw_evenly(model.world, n, seed + 1)
-    wanted = values | {name: new[name] for name in model.world.visible}
+    fact, _, wanted = draw_counterfactuals(model.world, n, seed)
     drawn = torch.zeros_like(fact)
     for i, scene in enumerate(fact):
         try:

@@ -27,7 +27,7 @@ from cimg.scene import add_sprites
 from cimg.step import MODELS, Settings, advance, loss, optimisers, schedule
 from cimg.study import complaints
 from cimg.tables import whole
-from cimg.world import World, WorldError
+from cimg.world import World
 
 __all__ = ["Settings", "advance", "load", "loss", "optimisers", "save", "schedule", "train"]
 
@@ -131,7 +131,7 @@ def load(name: str | Path = "duel", world: World | None = None) -> ConditionalVA
         raise CheckpointError(f"no weights named '{name}' are shipped; there are: {there}")
     tensors, about = checkpoint.read(path)
     settings = settings_of(about, path)
-    world = world or shipped_world(about["world"], path)
+    world = world or checkpoint.shipped_world(about["world"], path)
     if about.get("drawn") != checkpoint.fingerprint(world):
         raise CheckpointError(
             f"{path}: made for world '{about['world']}' with other visible variables or values "
@@ -158,14 +158,6 @@ def settings_of_shipped(name: str) -> Settings:
     """The settings with which shipped weights were trained; raises as `load`."""
     path = checkpoint.FOLDER / f"{name}.safetensors"
     return settings_of(checkpoint.read(path)[1], path)
-
-
-def shipped_world(name: str, path: Path) -> World:
-    """The world that a checkpoint names."""
-    try:
-        return World.load(name)
-    except WorldError as error:
-        raise CheckpointError(f"{path}: pass the world that it was made for: {error}") from error
 
 
 def settings_of(about: Mapping, path: Path) -> Settings:

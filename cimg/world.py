@@ -35,7 +35,7 @@ from cimg.tables import (
     whole,
     with_table,
 )
-from cimg.worldfile import keys_of, read_json, read_variable
+from cimg.worldfile import MAX_FILE, keys_of, read_json, read_variable
 
 if TYPE_CHECKING:
     import networkx
@@ -64,11 +64,12 @@ class World:
         if not isinstance(variables, Iterable):
             raise WorldError(f"expected the world's variables, found {brief(variables)}")
         listed = list(variables)
-        for text, what in ((name, "name"), (about, "about")):
-            if not isinstance(text, str):
-                raise WorldError(f"the world's {what} must be text, found {brief(text)}")
-            if any("\ud800" <= c <= "\udfff" for c in text):  # JSON lets it in, no file takes it
-                raise WorldError(f"the world's {what} has half a character in it: {brief(text)}")
+        if name != "":
+            check_name(name, "the world", "its name")
+        if not isinstance(about, str):
+            raise WorldError(f"the world's about must be text, found {brief(about)}")
+        if any("\ud800" <= c <= "\udfff" for c in about):  # JSON lets it in, no file takes it
+            raise WorldError(f"the world's about has half a character in it: {brief(about)}")
         check_heads(listed)
         by_name = {variable.name: variable for variable in listed}
         self.name, self.about = name, about
@@ -88,7 +89,6 @@ class World:
         "cpt"}, ...]}; `cpt` is nested as [parent 1][parent 2]...[value]. `about`, `parents` (none)
         and `in_image` (false) may be left out. Raises WorldError."""
         spec = keys_of(spec, "the world", ("name", "variables"), ("about",))
-        check_name(spec["name"], "the world", "its name")
         if not isinstance(spec["variables"], list | tuple):
             raise WorldError(f"variables must be a list, found {brief(spec['variables'])}")
         variables = [read_variable(entry, i) for i, entry in enumerate(spec["variables"])]
@@ -126,10 +126,12 @@ class World:
 
     def to_json(self, path: str | Path) -> None:
         """Write what `from_json` reads, whole or not at all. Raises WorldError where the file
-        cannot be written."""
-        text = json.dumps(self.to_dict(), indent=1, ensure_ascii=False)
+        cannot be written, or would be larger than `from_json` reads."""
+        text = f"{json.dumps(self.to_dict(), indent=1, ensure_ascii=False)}\n".encode()
+        if len(text) > MAX_FILE:
+            raise WorldError(f"{path}: {len(text):,} bytes, at most {MAX_FILE:,} can be read back")
         try:
-            write_file(path, f"{text}\n".encode())
+            write_file(path, text)
         except OSError as error:
             raise WorldError(f"{path}: cannot be written: {error.strerror}") from error
 

@@ -55,6 +55,15 @@ def equal(one: dict, other: dict) -> bool:
     return one.keys() == other.keys() and all(same)
 
 
+@pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
+def test_buffers_of_any_length_stay_where_the_model_is():
+    """A run goes on where it was, on a card too; what a file holds is on the CPU."""
+    module = Small().to("meta")
+    fit(module, small().state_dict(), Path("a.safetensors"))
+    assert {x.device.type for x in module.state_dict().values()} == {"meta"}
+    assert module.seen_loc.shape == (5, 4)
+
+
 @pytest.fixture
 def path(tmp_path) -> Path:
     """A checkpoint in a folder of its own."""

@@ -265,6 +265,12 @@ def test_the_answer_on_several_targets(duel):
     assert distance(joint.sum((0, 1, 2)), alone) < 1e-12
 
 
+@pytest.mark.parametrize("name", ["", "x" * 200])
+def test_a_twin_has_a_name_whatever_its_world_s(name, duel):
+    twin = twin_world(World(duel.variables.values(), name), ATTACK)
+    assert twin.name.endswith("twin") and len(twin.name) <= 200
+
+
 def test_names_and_tables_that_do_not_fit(duel):
     primed = twin_world(duel, ATTACK)
     with pytest.raises(WorldError, match='"action\'" is a variable already'):

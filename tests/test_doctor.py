@@ -112,6 +112,11 @@ def test_writing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
     [missing] = doctor.check_writing([tmp_path / "nowhere"])
     assert missing.grade == "bad" and "nowhere" in missing.what and missing.advice
+    with monkeypatch.context() as patch:  # as where the package is installed without the course
+        patch.setattr(doctor, "ROOT", tmp_path / "site-packages")
+        patch.chdir(tmp_path)
+        [here] = doctor.check_writing()
+        assert here == Finding("good", f"can write in {tmp_path.name}/")
 
     def refused(dir):
         raise PermissionError(13, "Permission denied")
@@ -202,6 +207,8 @@ def test_course_time(tmp_path):
     assert grades(doctor.course_time([], 1.0)) == ["slow"]
     for name, metadata in (("00", {"cimg": {"minutes": minutes[0]}}), ("mine", {})):
         (tmp_path / f"{name}.ipynb").write_text(json.dumps({"cells": [], "metadata": metadata}))
+    for name, damaged in (("cut", '{"cells": ['), ("empty", ""), ("list", "[]"), ("bare", "{}")):
+        (tmp_path / f"{name}.ipynb").write_text(damaged)
     assert doctor.stated_minutes(tmp_path) == minutes[:1]
 
 

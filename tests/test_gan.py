@@ -343,6 +343,14 @@ def test_the_commands_say_what_they_do_and_what_is_wrong(tmp_path):
 # ── To and from disk ────────────────────────────────────────────────────────────────────────────
 
 
+def test_weights_of_a_world_of_ones_own_need_that_world(tmp_path):
+    mine, path = World(DUEL.variables.values(), "mine"), tmp_path / "a.safetensors"
+    save(GAN(mine, ("action",), 16), path, {})
+    with pytest.raises(CheckpointError, match="pass the world that it was made for: no world 'mi"):
+        load(str(path))
+    assert load(str(path), mine).world is mine
+
+
 def test_weights_of_another_world_or_model(tmp_path):
     path = tmp_path / "a.safetensors"
     save(GAN(DUEL, ("action",), 16), path, {})
@@ -352,7 +360,7 @@ def test_weights_of_another_world_or_model(tmp_path):
     for change, message in (
         ({"format": 2}, "expected a GAN of format 1, found gan of format 2"),
         ({"kind": None}, "expected a GAN"),
-        ({"world": "nowhere"}, "nowhere"),
+        ({"world": "nowhere"}, "pass the world that it was made for: no world 'nowhere'"),
         ({"given": ["weather"]}, "its description is not that of a GAN"),
         ({"given": 3}, "its description is not that of a GAN"),
         ({"hidden": "many"}, "its description is not that of a GAN"),

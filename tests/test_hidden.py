@@ -88,3 +88,15 @@ def test_a_world_too_large_is_refused_with_its_size():
     world = World.from_dict({"name": "wide", "variables": variables})
     with pytest.raises(WorldError, match="8,388,608 entries"):
         hidden.HiddenPosterior(world)
+
+
+def test_a_world_in_which_nothing_is_hidden():
+    spec = World.load("duel").to_dict()
+    for variable in spec["variables"]:
+        variable["in_image"] = True
+    spec["variables"] = [v for v in spec["variables"] if not v["parents"]]
+    world = World.from_dict(spec)
+    posterior, rows = hidden.HiddenPosterior(world), world.sample(5, 1)
+    exact = probability(world, list(world.visible))[tuple(rows.values())]
+    torch.testing.assert_close(posterior.log_labels(rows), exact.log())
+    assert posterior.tables == {} == posterior.sample(rows)

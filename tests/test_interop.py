@@ -275,6 +275,13 @@ MALFORMED = {
     "no table": (GOOD.partition("probability ( lawn")[0], r"'lawn': it has no probability block"),
     "row missing": (swap("(yes) 2e-1, .8;", ""), r"variable 'lawn': row rain=yes is missing"),
     "row twice": (swap("(yes)", "(no)"), r"line 7: row rain=no comes twice"),
+    "row, then table": (
+        swap("(yes) 2e-1, .8;", "table 1, 1, 0, 0;"),
+        r"'lawn': rows are listed al",
+    ),
+    "two tables of one": (swap("0.25 ;", "0.25; table 1, 0;"), r"'rain': rows are listed already"),
+    "two defaults": (swap("(yes) 2e-1, .8;", "default 1, 0; default 0, 1;"), r"'lawn' has two def"),
+    "two types": (swap("{ no, yes };", "{ no, yes }; type discrete [1] { no };"), r"has two types"),
     "unknown value": (swap("(yes)", "(maybe)"), r"unknown value 'maybe' of rain; there are: no, "),
     "too many parents": (swap("(yes)", "(yes, no)"), r"2 values for 1 parents of 'lawn'"),
     "too few numbers": (swap("0.75, 0.25", "0.75"), r"line 5: expected 2 numbers, found 1"),

@@ -104,7 +104,7 @@ def test_torchs_random_numbers_are_left_as_they_were(duel):
     first = inferred(duel, 10, {"reaction": "die"})
     importance(duel, "action", {"reaction": "die"}, n=10)
     assert torch.equal(torch.rand(3), expected)
-    again = inferred(duel, 10, {"reaction": "die"})
+    again = inferred(duel, 10, {"reaction": "die"}, seed=2**64)  # any whole number is a seed
     assert all(torch.equal(first[name], again[name]) for name in first)
 
 

@@ -170,3 +170,41 @@ def test_bad_input():
         hidden(world, table, "mood")
     with pytest.raises(WorldError):
         posterior(world, table, {"action": "sing"})
+
+
+def roots(names) -> World:
+    """A world of some of what can be drawn, even and without arrows."""
+    drawn = stage().variables
+    variables = [
+        {
+            "name": k,
+            "values": list(drawn[k]),
+            "in_image": True,
+            "cpt": [1 / len(drawn[k])] * len(drawn[k]),
+        }
+        for k in names
+    ]
+    return World.from_dict({"name": "roots", "variables": variables})
+
+
+def test_a_world_whose_labels_are_all_that_can_be_drawn():
+    world = roots(stage().variables)
+    assert not style_of(world)
+    scenes, values = draw(world, 1, seed=3)
+    read = posterior(world, ExactReader(world)(scenes))
+    assert read.shape == (1, *(len(v.values) for v in world.variables.values()))
+    assert float(read[0][tuple(int(values[k]) for k in world.visible)]) == pytest.approx(1)
+
+
+def test_a_world_with_one_label():
+    world = roots(["action"])
+    table = torch.tensor([[0.2, 0.3, 0.5], [1, 0, 0]]).double()
+    torch.testing.assert_close(marginals(world, table), {"action": table})
+
+
+def test_a_prior_under_which_every_label_is_set():
+    world = WORLDS["duel"]
+    done = {name: 1 for name in world.visible}
+    prior = label_prior(world, done)
+    assert prior[(1,) * len(done)] == 1 == prior.sum()
+    assert posterior(world, torch.zeros(1, *prior.shape), done)[0][(1,) * len(done)] == 1

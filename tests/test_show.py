@@ -619,6 +619,8 @@ def test_distributions_in_words():
         ({"exact": {"die": 1.0}}, {}, "exact: expected die, hurt; found die"),
         ({"exact": [0.5, 1.5]}, {}, "exact, hurt.*1.5"),
         ({"exact": [float("nan"), 0.5]}, {}, "exact, die.*nan"),
+        ({"exact": {"die": None, "hurt": 1.0}}, {}, "exact, die.*nan"),
+        ({"exact": {"die": [0.5, 0.5], "hurt": 1.0}}, {}, "exact, die: expected a number"),
         ({"exact": [0.5, 0.5]}, {"errors": {"model": [0, 0]}}, "model"),
         ({"exact": [0.5, 0.5]}, {"errors": {"exact": [0]}}, "errors of exact"),
     ],
@@ -681,7 +683,11 @@ def test_rungs_in_words():
     whole = scenes_in_words(scenes, stage=stage_of(DUEL))
     assert f"Its answer: 3 scenes: {whole}." in show.rungs(imagining=scenes).alt
     assert "action → reaction ← reactor" in alt
-    assert "action → sky → reaction ← reactor" in show.rungs(between="sky").alt
+    assert "action → sky → reaction ← reactor; for doing" in show.rungs(between="sky").alt
+    behind = show.rungs(between="sky", behind="fever").alt
+    assert "reaction ← reactor, action ← fever → reaction; for doing" in behind
+    assert "the arrows into action are cut" in behind and "the arrow into action is cut" in alt
+    assert "The same fighters, fever and luck" in behind and "fever" not in alt
     assert "had the action been a taunt" in show.rungs(action="taunt").alt
     plain = repr(show.rungs(seeing=scenes, digest=False))
     assert "Its answer: 3 scenes. Doing: " in plain and "Pixels" not in plain

@@ -13,6 +13,7 @@ from pyro import poutine
 
 from cimg.conditional import PART, parts, rows
 from cimg.data import draw, draw_evenly
+from cimg.mechanisms import Rounded
 from cimg.scene import FOOT, HALF, HEIGHT, TOP, WIDTH, SceneError, check_scenes, render, stage
 from cimg.sprites import POSES
 from cimg.step import loss
@@ -249,6 +250,15 @@ def test_places_are_rounded_to_the_mean_of_all_that_are_drawn_there():
     for place in at.unique():
         mean = before[at == place].mean(0).expand(int((at == place).sum()), -1)
         torch.testing.assert_close(after[at == place], mean)
+
+
+def test_a_code_of_a_place_that_was_not_among_those_kept_is_left_as_it_is():
+    rounded = Rounded(3, 2).eval()
+    codes, choice = torch.randn(4, 2), torch.tensor([0, 0, 1, 2])
+    assert torch.equal(rounded(codes, choice), codes)  # nothing is kept yet
+    rounded.keep(codes[:3], choice[:3])
+    assert torch.equal(rounded(codes, choice)[2:], codes[2:])
+    torch.testing.assert_close(rounded(codes, choice)[:2], codes[:2].mean(0).expand(2, -1))
 
 
 @pytest.mark.parametrize("world", [DUEL, ARENA])

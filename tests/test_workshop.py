@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.metadata import distributions
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,7 +38,7 @@ import pwd
 
 from cimg.trial import built_for_cards
 from workshop import begin, load, memory, register, results, settings, walk
-from workshop.__main__ import address, be_the_only_one, last_address, running
+from workshop.__main__ import address, be_the_only_one, last_address, running, start
 from workshop.hub import PARTS, configure, server_environment
 from workshop.rehearsal import Rehearsal, free_ports
 from workshop.settings import KNOWN, SettingsError, check_accounts, read_settings
@@ -156,6 +157,32 @@ def test_the_sheet_names_the_address_of_the_hub_that_runs(given, said, root, tmp
     (tmp_path / "hub").mkdir()
     (tmp_path / "hub" / "address").write_text("https://as-it-was-started")
     assert last_address(found) == "https://as-it-was-started"
+
+
+def test_the_hub_finds_files_by_paths_from_where_it_was_started(root, tmp_path, monkeypatch):
+    """It reads the settings once more, in another folder."""
+    (tmp_path / "names.txt").write_text("ada\ngrace")
+    (tmp_path / "key").touch()
+    given = {"HUB_NAMES": "names.txt", "HUB_CERT": "key", "HUB_KEY": "./key", "HUB_FOLDER": "klass"}
+    monkeypatch.chdir(tmp_path)
+    for name, path in given.items():
+        monkeypatch.setenv(name, path)
+    found, seen = read_settings(os.environ), {}
+    (found.folder / "hub").mkdir(parents=True)
+    monkeypatch.setattr(os, "execve", lambda *command: seen.update(command[2]))
+    start(found)
+    assert Path.cwd() == found.folder / "hub" == tmp_path / "klass" / "hub"
+    assert read_settings(seen) == replace(
+        found, cert=str(tmp_path / "key"), key=str(tmp_path / "key")
+    )
+
+
+def test_a_machine_of_any_size_has_usable_defaults(root, monkeypatch):
+    memory = SimpleNamespace(total=2**44)
+    monkeypatch.setattr(settings.psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(os, "cpu_count", lambda: 512)
+    found = read_settings({"HUB_MEMORY": "512"})
+    assert (found.most, found.starts) == (1001, 1000)
 
 
 def test_names_are_read_from_a_file(root, tmp_path):
@@ -561,6 +588,40 @@ def test_two_rehearsals_with_one_seed_take_other_ports():
         return free_ports(3)
 
     assert len({seeded() for _ in range(4)}) > 1
+
+
+def test_a_load_test_that_breaks_says_why_at_once(monkeypatch):
+    """In a learner, or in what measures; nobody waits for the others then."""
+    visitor = SimpleNamespace(name="learner-01", close=lambda: None)
+
+    class Hub:
+        def __init__(self, **_):
+            self.visitors = lambda: [visitor, SimpleNamespace(name="learner-02")]
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    def broken_pipe(day, code, wait, minutes):
+        raise BrokenPipeError("Broken pipe")
+
+    def waits(day, code, wait, minutes):
+        while True:
+            wait()
+
+    def no_memory(hub):
+        raise OSError("no smaps")
+
+    monkeypatch.setattr(load, "Rehearsal", Hub)
+    monkeypatch.setattr(load, "one_day", broken_pipe)
+    with pytest.raises(RuntimeError, match="learner-01: BrokenPipeError: Broken pipe"):
+        load.measure(1, 1)
+    monkeypatch.setattr(load, "one_day", waits)
+    monkeypatch.setattr(load, "memory", no_memory)
+    with pytest.raises(OSError, match="no smaps"):
+        load.measure(1, 1)
 
 
 def test_a_kernel_that_fails_is_not_measured():

@@ -75,6 +75,25 @@ def test_duel_is_read_as_designed(duel):
     assert reaction.cpt[0, 0, 1, 0].tolist() == [0.4, 0.3, 0.1, 0.2]
 
 
+def test_a_world_needs_no_name_and_comes_back_without(duel, tmp_path):
+    nameless = World(duel.variables.values())
+    nameless.to_json(tmp_path / "a.json")
+    nameless.to_bif(tmp_path / "a.bif")
+    assert World.from_json(tmp_path / "a.json").name == nameless.name == ""
+    assert World.from_bif(tmp_path / "a.bif").name == "unknown"
+    with pytest.raises(WorldError, match="the world: its name must be 1 to 200 printable"):
+        World(duel.variables.values(), "two\nlines")
+
+
+def test_what_could_not_be_read_back_is_not_written(duel, tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    for module, write in (("world", duel.to_json), ("interop", duel.to_bif)):
+        monkeypatch.setattr(f"cimg.{module}.MAX_FILE", 1000)
+        with pytest.raises(WorldError, match=r"a\.json: \d,\d+ bytes, at most 1,000 can be read"):
+            write(path)
+    assert not path.exists()
+
+
 def test_round_trip_by_dict_json_and_pickle(duel, tmp_path):
     duel.to_json(tmp_path / "duel.json")
     again = World.from_json(tmp_path / "duel.json")
@@ -209,6 +228,8 @@ BROKEN = {
         r"variable number 1: expected an object with name, values, cpt, found str 'coin'",
     ),
     "no name": (lambda s: s.pop("name"), r"the world: the key 'name' is missing"),
+    "no text for a name": (lambda s: s.update(name=None), r"the world: its name must be text"),
+    "name of two lines": (lambda s: s.update(name="a\nb"), r"its name must be 1 to 200 printable"),
     "name is a list": (lambda s: s.update(name=[]), r"the world: its name must be text"),
     "about is a number": (lambda s: s.update(about=3), r"the world's about must be text"),
     "unknown key at the top": (lambda s: s.update(version=2), r"the world: unknown key 'version'"),

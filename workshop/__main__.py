@@ -20,6 +20,7 @@ from workshop.register import Register, RegisterError, sheet
 from workshop.settings import (
     CLASS,
     HERE,
+    PATHS,
     ROOT,
     TEACHER,
     Settings,
@@ -187,6 +188,7 @@ def say(settings: Settings, tokens: dict[str, str]) -> None:
 def start(settings: Settings) -> None:
     """Become JupyterHub, which stops by itself when it is told to."""
     own = {"PYTHONPATH": os.pathsep.join(python_path()), "PYTHONDONTWRITEBYTECODE": "1"}
+    own |= {k: os.path.abspath(os.environ[k]) for k in PATHS if os.environ.get(k)}  # it reads them
     os.chdir(settings.folder / "hub")
     command = [sys.executable, "-m", "jupyterhub", f"--config={CONFIG}"]
     os.execve(sys.executable, command, {**os.environ, **own})

@@ -33,6 +33,7 @@ KNOWN = {
     *("HUB_MOST", "HUB_STARTS", "HUB_MEMORY", "HUB_IDLE", "HUB_FOLDER", "HUB_PYTHON"),
     *("HUB_FIRST_NUMBER", "HUB_SHARED_ACCOUNT"),
 }
+PATHS = ("HUB_NAMES", "HUB_CERT", "HUB_KEY", "HUB_FOLDER", "HUB_PYTHON")
 
 
 class SettingsError(ValueError):
@@ -197,6 +198,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         raise SettingsError(f"{unknown[0]} is no setting; there are: {', '.join(sorted(KNOWN))}")
     memory = whole(values, "HUB_MEMORY", usual_share(), 512, 10**6)
     fits = max(1, (psutil.virtual_memory().total // MIB - RESERVE) // memory)
+    fits, starts = min(fits, MOST_LEARNERS + 1), min(4 * (os.cpu_count() or 1), MOST_LEARNERS)
     names = read_names(values)
     ip, cert, key = check_address(values)
     idle = values.get("HUB_IDLE") or "60"
@@ -223,7 +225,7 @@ def read_settings(values: Mapping[str, str]) -> Settings:
         key=key,
         domain=domain,
         most=whole(values, "HUB_MOST", fits, 1, MOST_LEARNERS + 1),
-        starts=whole(values, "HUB_STARTS", 4 * (os.cpu_count() or 1), 1, MOST_LEARNERS),
+        starts=whole(values, "HUB_STARTS", starts, 1, MOST_LEARNERS),
         memory=memory,
         idle=float(idle),
         folder=folder,
