@@ -155,9 +155,9 @@ show.rungs(
 # What tells seeing from doing? Not the pictures one by one, but who is in them, and how often:
 
 # %%
-types = ["actor_character", "actor_attack"]
-seeing = cimg.probability(model.world, types, given=attack)
-doing = cimg.probability(model.world, types, do=attack)
+who = ["actor_character", "actor_attack"]
+seeing = cimg.probability(model.world, who, given=attack)
+doing = cimg.probability(model.world, who, do=attack)
 show.table(
     [[c, a, seeing[i, j].item(), doing[i, j].item()]
      for i, c in enumerate(("satyr", "golem")) for j, a in enumerate(("low", "high"))],
@@ -191,7 +191,7 @@ show.distributions(
 # ## Your turn
 #
 # The explorer asks all three kinds of question. Each variable is *free*, *seen* with a value, or *done*.
-# Below, it asks about *this very scene* (a new one): the scene is on the left, and beside it is what the model
+# Below, it asks about *this very scene*, another one: the scene is on the left, and beside it is what the model
 # says would most probably have been, had the action been an attack.
 
 # %%

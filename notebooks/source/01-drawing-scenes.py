@@ -101,7 +101,7 @@ satyr, golem = sheets["satyr"]["type2"], sheets["golem"]["type1"]
 show.scenes(torch.cat([satyr, golem]), [*POSES, *POSES], 6, 5, says="Six times a satyr of type2, with shield and spear; six times a mossy golem")
 
 # %% [markdown]
-# Everyone faces right. White is not a colour here but a hole: number 24, `TRANSPARENT`, says that nothing is drawn.
+# Everyone faces right. White paper here is a hole: number 24, `TRANSPARENT`, says that nothing is drawn.
 #
 # ## Merging and mirroring
 #

@@ -202,8 +202,8 @@ print(f"numbers to fill in: {numbers} in twelve tables, {joint.numel() - 1:,} in
 #
 # ## Three junctions
 #
-# The graph also says what is *independent* of what. Any path, along its arrows or against them, is made
-# of three junctions. Here is each, in exact probabilities, before and after its middle is given.
+# The graph says what is *independent* of what. Any path, along arrows or against them, is made
+# of three junctions. Here is each, middle free, then given: **open** if low and high differ, else **blocked**.
 
 # %%
 def exact(q, how="given"):

@@ -291,7 +291,7 @@ print(f"by hand: {margins(rows, duel):.1f}, in Pyro: ≈ {margins(piled, duel):.
 #
 # ## Broken tables, and who finds them
 #
-# **A row that sums to 1.1**: type 0.2 for 0.1, once. **An axis in the wrong place**: put the reaction's
+# **A row that sums to 1.1**: 0.2 typed for 0.1, once. **An axis in the wrong place**: put the reaction's
 # last parent first.
 
 # %%

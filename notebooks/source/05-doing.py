@@ -29,7 +29,7 @@
 #       a: "That is what an attack tells if it is seen. Whose idea was this one?"
 #       c: "The tables are known. Only one of them was replaced: which?"
 #   - ask: In the arena neither sky nor time was recorded, but you have ten million scenes. What about the effect of the action?
-#     options: [the naive answer is now right, adjusting for both characters and types is right, the sign is still wrong and the standard error small]
+#     options: [the naive answer is now right, adjusting for both characters and types is right, "its estimate's sign is wrong, its standard error small"]
 #     answer: c
 #     why: Ten million scenes give the wrong quantity very precisely.
 #     hints:
@@ -48,7 +48,7 @@
 # ## The insurer's rule
 #
 # In the **arena**, 20,000 duels were photographed. To cut **harm** (the reactor dies or is hurt), an
-# insurer would turn attacks into taunts, or taunts into attacks. So it counts.
+# insurer would have all actors attack, or all taunt. So it counts.
 
 # %%
 import pyro
@@ -70,7 +70,7 @@ assert table[1][2] > 2 * table[0][2]
 show.table(table, ["action", "photographs", "harmed", "± s.e."])
 
 # %% [markdown]
-# Taunted reactors come to harm more than twice as often, and chance is out of the question. Taunts into attacks?
+# Taunted reactors come to harm more than twice as often, and chance is out of the question. Attacks for all?
 # **Would you sign?** Look at some of the photographs first, and not at the fighters:
 
 # %%
@@ -148,7 +148,7 @@ show.table(table, ["P(…", "nothing)", "given attack)", "do(attack))"], digits=
 #
 # **For the reaction they agree**, to all digits. Why? The two can differ only by what leaks from action to reaction
 # along a path that *enters* the action: a **back-door path**. In the duel none is open. `backdoor_sets` lists the
-# smallest sets that block them all; the only one here is the empty set: nothing needs blocking.
+# minimal sets that block them all; the only one here is the empty set: nothing needs blocking.
 #
 # ### Exercise 1: seeing = doing? (predict before you run)
 #
@@ -250,7 +250,7 @@ assert 0.9 < covered < 0.99
 
 # %% [markdown]
 # From the same photographs: by nothing, the difference has the wrong sign and is dozens of standard errors off; by
-# the sky, it is right within its error. If one is to become the other, it's the *attacks*.
+# the sky, it is right within its error. If all are to do one, it's the *taunt*.
 #
 # The lower lines ask whether that error is honest: the arena photographed 200 times over. The answers spread as
 # much as stated, and 95 % intervals hold the exact effect about 95 times in 100.
@@ -290,7 +290,7 @@ for lies in (0, 0.01, 0.05, 0.2):
 # %% [markdown]
 # One lie in a hundred takes half the effect away; five in a hundred turn the sign. A **proxy** removes, as a rule, part
 # of the confounding; how big a part, it doesn't say itself. (A second proxy can tell, under assumptions of its own and
-# with a great many photographs: Kuroki and Pearl 2014. Here the actor's type would be one.)
+# with very many photographs: Kuroki and Pearl 2014. Given the action, the actor's type is one.)
 #
 # ## And if nobody had recorded the sky?
 #

@@ -254,7 +254,7 @@ show.table(rows, ["", "doing", "Gumbel-max", "monotone", "at least", "at most"],
 # the coupling, though each kind alone is wide open.
 #
 # **Caveat.** Gumbel-max isn't neutral: it assumes a race, and so that nobody overtakes without
-# becoming relatively faster. Give the bounds beside it. They too assume something: the graph, and
+# becoming relatively faster. Give the bounds beside it. They too assume: the graph, the tables,
 # independent noises.
 #
 # ### Exercise 2: average

@@ -388,7 +388,7 @@ check("08.4", differ)
 # sun's column hears its block of z and nothing else. It may name the columns in any order, but the same
 # for every sky, and that harms no counterfactual.
 #
-# To the letter: *if* in the world no label decides the style, *and* a code of style means the same under all labels,
-# *and* scenes are redrawn to the pixel under all labels asked for, *then* the counterfactual picture is right for
-# given labels. Scenes can test the third. The second they can't: it is built in (no place, column or shape hears a
+# To the letter: *if* in the world no label decides the style, *and* a code means the same under all labels, *and*
+# scenes, which show all their style, are redrawn to the pixel under all labels, *then* the counterfactual picture
+# is right for given labels. Scenes can test the third. The second they can't: it is built in (no place, column or shape hears a
 # label). Of the first they show an independence and no more; it is true because we wrote the renderer.

@@ -29,7 +29,7 @@
 #       a: "A program that returns its input does the same. Are its answers right?"
 #       b: "A z that carries all labels gives every picture back as well."
 #   - ask: A linear probe reads the action from z with 100 %. What does that prove?
-#     options: ["that z carries the action; whether the decoder uses it, effectiveness must say", that the decoder ignores the labels, nothing at all]
+#     options: ["that z carries the action; whether the decoder uses it, other tests must say", that the decoder ignores the labels, nothing at all]
 #     answer: a
 #     why: "A label in z is a risk, not yet a wrong picture. And a probe at chance only rules out what is linear."
 #     hints:
@@ -345,7 +345,7 @@ show.table(rows, ["label", "guessing", "from the model's z", "from luggage's z"]
 
 # %% [markdown]
 # Draws of the model's z are close to a guess, luggage's z gives everything away. Two cautions: a linear probe misses
-# what is hidden in a curved way; and a label in z is a risk, not yet a wrong picture. Effectiveness decides.
+# what is hidden in a curved way; and a label in z is a risk, not yet a wrong picture. The line decides.
 #
 # ### Exercise 3: find the mistake
 #

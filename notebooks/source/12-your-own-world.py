@@ -101,7 +101,7 @@ show.graph(storm, highlight=["sky", ("action", "sky"), ("sky", "reaction")])
 
 # %%
 witches = load_sheets()["witch"]
-captions = [f"{pose}, {kind}" for kind in witches for pose in POSES]
+captions = [f"{pose} {kind}" for kind in witches for pose in POSES]
 show.scenes(torch.cat([*witches.values()]), captions, 6, 4, says="Green face, broom; red cap, flask; blue hat, wand")
 
 # %% [markdown]
@@ -112,7 +112,7 @@ show.scenes(torch.cat([*witches.values()]), captions, 6, 4, says="Green face, br
 #
 # ## The world file
 #
-# JSON: for each variable its values, its parents, its table. (`storm.to_json("mine.json")` writes it, and
+# JSON: each variable's values, parents, table, and `in_image`: is it drawn? (`storm.to_json("mine.json")` writes it, and
 # `World.from_json` reads it back.) This is the action's:
 
 # %%
@@ -270,7 +270,7 @@ show.table(zip(seen, seen.values(), album, error, door, truth, strict=True),
            ["harm after", "seen", "front door", "± s.e.", "exact door", "do, exactly"])
 
 # %% [markdown]
-# By the front door: right within its error from the photographs, right to all digits on the exact distribution, and no fever
+# By the front door: right within two errors from the photographs, right to all digits on the exact distribution, and no fever
 # anywhere. The line above is about **overlap** (positivity): under each action each sky has to occur.
 #
 # ### Exercise 3: which arrow breaks the door?
@@ -294,8 +294,8 @@ check("12.3", breaks)
 # %% [markdown]
 # ## What no photograph tells
 #
-# Photographs can speak *against* a story: with fever → sky, who acts could tell of the sky, given the action; in the storm
-# it can't. Can they *prove* one? Here is a rival's: no fever; spells do touch (action → reaction), and it matters who
+# Photographs can speak *against* a story: with fever → sky, actor and sky could depend, given the action (a collider); in
+# the storm they can't. Can they *prove* one? Here is a rival's: no fever; spells do touch (action → reaction), and it matters who
 # acts. Tables as the photographs have them.
 
 # %%
@@ -345,12 +345,12 @@ show.table(rows, ["seed", "seconds, one core", "identical pictures", "labels nev
 # %% [markdown]
 # ## The questions, in pictures
 #
-# The fixed figure, by your model:
+# The three rungs, by your model:
 
 # %%
 answer = imagine(model, scene, WALK, 4, seed=4)
 show.rungs(see(model, WALK, 4, seed=1).scenes, do(model, WALK, 4, seed=2).scenes,
-           answer.scenes, scene, "walk", "sky", digest=False, stage=on)
+           answer.scenes, scene, "walk", "sky", "fever", digest=False, stage=on)
 
 # %% [markdown]
 # Seeing: who walks on when nobody makes them; fewer witches, and seldom with fever. Doing: everybody walks. Imagining: this witch,
@@ -365,8 +365,6 @@ said = [f"{v['sky']}, {v['reaction']}" for v in (storm.describe(answer.values, i
 show.scenes(torch.cat([answer.scenes, true]), [*said, *["the truth"] * 4], 4, 3, digest=False, stage=on)
 
 # %% [markdown]
-# Above the model's, below the renderer's.
-#
 # ## The score card
 
 # %%
