@@ -106,10 +106,9 @@ class Background(nn.Module):
         land = self.land(hills)[:, None] * self.land_colour(sky)[:, :, None, None]
         disc = self.sun_colour(sky).unflatten(1, (COLOURS, COLUMN, 1, COLUMN))
         column = (self.sharpness * self.column(sun)).softmax(1)
-        logits = self.sky(sky)
-        logits[:, :, :COLUMN] += (disc * column[:, None, None, :, None]).flatten(3)
-        logits[:, :, COLUMN:] += land
-        return logits.log_softmax(1)
+        high, low = self.sky(sky).split((COLUMN, HEIGHT - COLUMN), 2)
+        high = high + (disc * column[:, None, None, :, None]).flatten(3)
+        return torch.cat([high, low + land], 2).log_softmax(1)
 
 
 class Rounded(nn.Module):

@@ -20,6 +20,7 @@ NBVAL = ("--nbval", "--nbval-cell-timeout=900", "--nbval-kernel-startup-timeout=
 NBVAL += (f"--nbval-sanitize-with={SANITIZE}",)
 MOST_WORKERS = 4  # each holds torch in memory
 NO_TESTS = 5  # pytest's exit code where nothing was collected
+PACKAGE = "package and house"  # many of these tests wait for browsers and servers: one more worker
 TIMED = "what is timed"  # the stage of the tests marked so: alone, with no other test beside them
 
 
@@ -71,7 +72,8 @@ def run(name: str, arguments: list[str]) -> tuple[Count, int]:
     report = ROOT / "build" / f"{name.replace(' ', '-')}.xml"
     report.parent.mkdir(exist_ok=True)
     report.unlink(missing_ok=True)
-    workers = 1 if name == TIMED else min(os.cpu_count() or 1, MOST_WORKERS)
+    cores = min(os.cpu_count() or 1, MOST_WORKERS)
+    workers = {TIMED: 1, PACKAGE: cores + 1}.get(name, cores)
     spread = ["-n", str(workers), "--dist", "loadfile"] if workers > 1 else []
     command = [sys.executable, "-m", "pytest", *spread, f"--junitxml={report}", *arguments]
     code = subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
@@ -99,7 +101,7 @@ def stages(tests: list[str], notebooks: list[str]) -> list[tuple[str, list[str]]
         tests, notebooks = ["tests"], find_notebooks()
     found = []
     if tests:
-        found.append(("package and house", [*tests, "-m", "not timed", "--durations=10"]))
+        found.append((PACKAGE, [*tests, "-m", "not timed", "--durations=10"]))
         found.append((TIMED, [*tests, "-m", "timed"]))
     if notebooks:
         found.append(("notebooks", ["-p", "no:cacheprovider", *NBVAL, *notebooks]))

@@ -61,7 +61,7 @@ def test_what_is_named_is_tested_and_nothing_else(passed_on, tested, notebooks, 
     ran = {}
     monkeypatch.setattr(runner, "run", lambda *stage: ran.update([stage]) or (Count(1), 0))
     assert runner.main(passed_on) == 0
-    for name, marked in (("package and house", "not timed"), (runner.TIMED, "timed")):
+    for name, marked in ((runner.PACKAGE, "not timed"), (runner.TIMED, "timed")):
         if tested:
             assert ran[name][: len(tested) + 2] == [*tested, "-m", marked]
             assert ran[name][len(ran[name]) - len(rest) :] == rest
