@@ -20,6 +20,8 @@ from docs.sources import NotesError, Taught, hints, taught
 MARK = "<!-- {}: written by docs/kit.py -->"
 END = "<!-- end of {} -->"
 TAKEN_FOR = "The check takes a wrong answer for one of these, and says what stands beside it."
+HOMEWORK = "Homework; *led* has left it out already."
+RUN_IT = "Run the cells of what you leave out all the same: later ones may use what they make."
 HOW = {
     "shown": "shown",
     "led": "led",
@@ -139,7 +141,8 @@ def stumbles(lesson: Taught) -> str:
 
 
 def wrong_answers(lesson: Taught) -> str:
-    """Every exercise's likely wrong answers, as the check knows them, with what it says."""
+    """Every exercise's worked lines, and likely wrong answers, as the check knows them, with what
+    it says."""
     made = []
     for i, heading in enumerate(lesson.exercises, start=1):
         said = hints().get(f"{lesson.lesson.number}.{i}", {})
@@ -147,7 +150,8 @@ def wrong_answers(lesson: Taught) -> str:
             continue
         rows = [[f"*{k}*", cell(v)] for k, v in said.items() if k not in ("right", "second")]
         made.append(
-            f"### {heading}\n\n**Right:** {said['right']}\n\n"
+            f"### {heading}\n\n```python\n{lesson.solution(heading)}\n```\n\n"
+            f"**If it's right, the check says:** {said['right']}\n\n"
             + table(["taken for", "the check says"], rows)
             + f"\n\n**After a second wrong try:** {said['second']}"
         )
@@ -155,7 +159,8 @@ def wrong_answers(lesson: Taught) -> str:
 
 
 def cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    """A text in a table's cell; what a check fills in is in ‹angles›."""
+    return re.sub(r"\{(\w+)[^}]*\}", r"‹\1›", text).replace("|", "\\|")
 
 
 def discussion(lesson: Taught) -> str:
@@ -172,14 +177,17 @@ def cuts(lesson: Taught, m: Measured) -> str:
     ]
     left = [e for e in lesson.exercises if int(re.search(r"\d+", e).group()) not in m.chosen]
     named = {item["section"] for item in lesson.notes["cut"]}
-    rows += [[f"*{cell(e)}*", lesson.saved(e), "Homework."] for e in left if e not in named]
-    return table(["leave out", "saves, min", "because"], rows) if rows else "Nothing to spare."
+    rows += [[f"*{cell(e)}*", lesson.saved(e), HOMEWORK] for e in left if e not in named]
+    if not rows:
+        return "Nothing to spare."
+    return f"{table(['leave out', 'saves alone, min', 'because'], rows)}\n\n{RUN_IT}"
 
 
 def quiz_key(lesson: Taught) -> str:
-    rows = [
-        f"{i}. **{q['answer']}**: {q['why']}" for i, q in enumerate(lesson.lesson.about["quiz"], 1)
-    ]
+    rows = []
+    for i, q in enumerate(lesson.lesson.about["quiz"], start=1):
+        right = q["options"]["abcdef".index(q["answer"])]
+        rows.append(f"{i}. *{q['ask']}*<br>**{q['answer']}**, {right}. {q['why']}")
     return "\n".join(rows)
 
 
@@ -207,7 +215,7 @@ def page(lesson: Taught, m: Measured) -> str:
         f"## What goes wrong, and why\n\n{stumbles(lesson)}",
         f"## To discuss\n\n{discussion(lesson)}" if lesson.notes["discuss"] else "",
         f"## Where to cut\n\n{cuts(lesson, m)}",
-        f"## Likely wrong answers\n\n{TAKEN_FOR}\n\n{wrong_answers(lesson)}",
+        f"## Exercises: key, and likely wrong answers\n\n{TAKEN_FOR}\n\n{wrong_answers(lesson)}",
         f"## Quiz: the key\n\n{quiz_key(lesson)}",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"

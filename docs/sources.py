@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from textwrap import dedent
 
 import nbformat
 import yaml
@@ -13,8 +14,17 @@ from nbformat import NotebookNode
 
 import rules
 from docs import ROOT
-from lesson import CODE_LINES_PER_MINUTE, WORDS_PER_MINUTE, Lesson, read_lesson
+from lesson import (
+    CLOSE,
+    CODE_LINES_PER_MINUTE,
+    OPEN,
+    STUB,
+    WORDS_PER_MINUTE,
+    Lesson,
+    read_lesson,
+)
 
+WORKED = re.compile(rf"^ *{OPEN}\n(.*?)^ *(?:{STUB}|{CLOSE})$", re.MULTILINE | re.DOTALL)
 KEYS = {"about": str, "class": list, "stumble": list, "discuss": list, "cut": list}
 ITEMS = {"stumble": {"what", "why"}, "discuss": {"ask", "expect"}, "cut": {"section", "because"}}
 
@@ -45,6 +55,17 @@ class Taught:
     def exercises(self) -> list[str]:
         """Their headings, in order."""
         return [heading for heading in self.headings if heading.startswith("Exercise ")]
+
+    def solution(self, heading: str) -> str:
+        """The lines that an exercise's worked copy has in place of the learner's gaps."""
+        lines, here = [], False
+        for cell in self.lesson.cells:
+            if cell.cell_type == "markdown":
+                titles = re.findall(r"^#{2,3} +(.+)$", cell.source, flags=re.MULTILINE)
+                here = titles[-1].strip() == heading if titles else here
+            elif here:
+                lines += [dedent(gap).rstrip() for gap in WORKED.findall(cell.source)]
+        return "\n".join(lines)
 
     def saved(self, heading: str) -> int:
         """Minutes that go with a section: an exercise's share, or what it takes to read."""

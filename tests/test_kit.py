@@ -145,6 +145,12 @@ def test_the_guide_tells_every_mistake_and_every_hint(lesson):
         assert kit.cell(hint) in told or hint in told
     for item in lesson.notes["discuss"]:
         assert item["ask"] in told and item["expect"].strip() in told
+    for exercise in lesson.exercises:
+        assert lesson.solution(exercise) and lesson.solution(exercise) in told
+    for question in lesson.lesson.about["quiz"]:
+        right = question["options"]["abc".index(question["answer"])]
+        assert f"*{question['ask']}*<br>**{question['answer']}**, {right}. " in told
+    assert not re.search(r"\{\w*\}", re.sub(r"```.*?```", "", told, flags=re.DOTALL))
 
 
 def test_what_a_cut_saves():
