@@ -4,12 +4,28 @@ PyTorch's own makes them in bfloat16. On a processor that can't multiply bfloat1
 most laptops, they take several times as long as all the rest of a step.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, optim
 
 
 class Muon(optim.Muon):
-    """`torch.optim.Muon`, with Nesterov momentum and the learning rate adjusted as is usual."""
+    """`torch.optim.Muon`, with Nesterov momentum and the learning rate adjusted as is usual. What
+    this one wouldn't heed, such as ``nesterov=False``, it doesn't take (TypeError).
+
+    Args:
+        params: matrices, or groups of them; all else as PyTorch has it.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Tensor | dict],
+        lr: float = 1e-3,
+        weight_decay: float = 0.1,
+        momentum: float = 0.95,
+    ):
+        super().__init__(params, lr=lr, weight_decay=weight_decay, momentum=momentum)
 
     @torch.no_grad()
     def step(self) -> None:

@@ -32,6 +32,14 @@ def test_it_is_pytorchs_but_for_rounding(shape, decay):
     torch.testing.assert_close(kept["state"], known["state"], rtol=0.02, atol=0.02)
 
 
+def test_what_it_would_not_heed_it_does_not_take():
+    matrix = torch.nn.Parameter(torch.randn(3, 4))
+    for more in ({"nesterov": False}, {"adjust_lr_fn": "match_rms_adamw"}, {"eps": 1.0}):
+        torch.optim.Muon([matrix], **more)
+        with pytest.raises(TypeError, match=next(iter(more))):
+            Muon([matrix], **more)
+
+
 @pytest.mark.parametrize("shape", [(5, 30), (30, 5), (12, 12)])
 def test_singular_values_come_near_one_and_vectors_stay(shape):
     x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
