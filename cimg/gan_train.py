@@ -78,6 +78,12 @@ def scenes_of(world: World, given: Sequence[str], settings: Settings):
     return lambda i: draw(world, settings.batch, *seeds(settings.seed, 4, i, n=1))
 
 
+def apart(pixels: Tensor, centres: Tensor) -> Tensor:
+    """Squared distances, ``float [pixels, centres]``, less the pixels' own length: one-hot, as they
+    are, all have the same, and without it nothing large is copied."""
+    return centres.square().sum(1) - 2 * (pixels @ centres.T)
+
+
 @torch.no_grad()
 def outline(generator: Generator, world: World, rounds: int = 12) -> None:
     """First outlines: pixels that change colour together are one part (k-means, on 300 scenes)."""
@@ -85,10 +91,10 @@ def outline(generator: Generator, world: World, rounds: int = 12) -> None:
     pixels = F.one_hot(scenes.long(), COLOURS).transpose(0, 1).flatten(1).float()
     centres = pixels[:1]
     for _ in range(SEGMENTS - 1):  # each next one as far from the others as can be
-        far = torch.cdist(pixels, centres).min(1).values.argmax()
+        far = apart(pixels, centres).min(1).values.argmax()
         centres = torch.cat([centres, pixels[far, None]])
     for _ in range(rounds):
-        nearest = F.one_hot(torch.cdist(pixels, centres).argmin(1), SEGMENTS).float()
+        nearest = F.one_hot(apart(pixels, centres).argmin(1), SEGMENTS).float()
         centres = nearest.T @ pixels / nearest.sum(0)[:, None].clamp_min(1)
     generator.map.copy_(2 * nearest.T.reshape(SEGMENTS * PIXELS))
     usual = centres.unflatten(1, (-1, COLOURS)).mean(1)

@@ -46,12 +46,20 @@ class Muon(optim.Muon):
 
 def orthogonalised(x: Tensor, coefficients: tuple[float, float, float], steps: int) -> Tensor:
     """A matrix with the singular vectors of x, ``float [m, n]``, and singular values of about 1: by
-    a quintic polynomial, applied ``steps`` times (Newton and Schulz)."""
+    a quintic polynomial, applied ``steps`` times (Newton and Schulz).
+
+    Each time x is multiplied by a polynomial in x xᵀ. These are small where x is long: they are
+    multiplied with each other, and with x only once.
+    """
     a, b, c = coefficients
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     x = x / x.norm().clamp(min=1e-7)
-    for _ in range(steps):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    gram, whole = x @ x.T, torch.eye(len(x), device=x.device)
+    for _ in range(steps):  # by a + b gram + c gram²: all three commute
+        rest = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+        whole = torch.addmm(whole, rest, whole, beta=a)
+        gram = torch.addmm(gram, rest, gram, beta=a)
+        gram = torch.addmm(gram, gram, rest, beta=a)
+    x = whole @ x
     return x.T if tall else x

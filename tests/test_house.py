@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -201,6 +202,7 @@ def test_links_of_the_documents(path):
 # --- imports go one way ---------------------------------------------------------------------------
 
 
+@cache
 def imports(path: Path, later: bool = True) -> set[str]:
     """The modules of cimg that a module imports as it is loaded; in functions too if `later`."""
     found, tree = set(), ast.parse(path.read_text(encoding="utf-8"))
