@@ -328,7 +328,7 @@ losses, start = [], time.perf_counter()
 model = train(storm, Settings(steps=500), every=100,
               report=lambda _, now: losses.append(now["minus_elbo"]))
 assert model.stage.characters == ("satyr", "golem", "witch") and losses[-1] < losses[0] / 10
-print("minus the ELBO, nats for each scene: ≈", ", ".join(f"{x:.0f}" for x in losses))
+print("minus the ELBO, nats for each scene:", ", ".join(f"≈ {x:.0f}" for x in losses))
 print(f"Trained on this machine: {time.perf_counter() - start:.0f} s")
 
 # %% [markdown]
@@ -360,7 +360,7 @@ show.rungs(see(model, WALK, 4, seed=1).scenes, do(model, WALK, 4, seed=2).scenes
 true = render(codes(STYLE, 4) | {k: answer.values[k] for k in storm.visible}, on)
 wrong = (answer.scenes != true).flatten(1).sum(1)
 assert wrong.max() <= 25
-print("pixels off, of 2,304: ≈", *wrong.tolist())
+print("pixels off, of 2,304:", ", ".join(f"≈ {x}" for x in wrong.tolist()))
 said = [f"{v['sky']}, {v['reaction']}" for v in (storm.describe(answer.values, i) for i in range(4))]
 show.scenes(torch.cat([answer.scenes, true]), [*said, *["the truth"] * 4], 4, 3, digest=False, stage=on)
 
@@ -373,7 +373,7 @@ card, read = score.score_counterfactuals(model, m), score.score_reading(model, m
 skill = {"labels as ordered (effectiveness)": card["labels read back"],
          "style kept": card["style kept"], "all labels read from a scene": read,
          "identical pictures": card["identical images"]}
-rows = [(name, f"≈ {x:.3f}", "≈ {:.3f} to {:.3f}".format(*wilson(x, m))) for name, x in skill.items()]
+rows = [(name, f"≈ {x:.3f}", "≈ {:.3f} to ≈ {:.3f}".format(*wilson(x, m))) for name, x in skill.items()]
 found = score.read_back(do(model, ATTACK, m, seed=9).scenes, on)[0]["reaction"]
 exactly = probability(storm, "reaction", do=ATTACK)
 far = score.total_variation(found.bincount(minlength=4) / m, exactly)

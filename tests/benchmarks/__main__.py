@@ -20,6 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import psutil
+import torch
 
 from cimg.files import write_file
 from tests.benchmarks import kept
@@ -64,7 +65,7 @@ def table(rows: list[dict]) -> str:
 def machine() -> dict:
     """What it was measured on, as far as that explains a number."""
     return {
-        "processor": platform.machine(),
+        "processor": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}",
         "cores": os.cpu_count(),
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": platform.system(),
