@@ -4,8 +4,8 @@
 
 Three times in a row, on one thread and on two, in other time zones, locales, orders of hashing and
 working folders, once with the rounding of another processor: the tests of all that is exact, then
-every notebook of a copy of the course in that folder, learner's and worked, in random order, against
-its stored outputs. Nothing may be left in the folder but the course as it was.
+every notebook of a copy of the course in that folder, learner's and worked, in random order, and
+against its stored outputs. Nothing may be left in the folder but the course as it was.
 """
 
 import argparse

@@ -332,6 +332,7 @@ BROKEN = [
     (text(1, "Look", '<img src="README.md" alt=""> Look'), "<img> without alt text"),
     # what nbval doesn't compare
     (text(4, "assert x > 0.9\n", ""), "prints ≈ but asserts nothing"),
+    *((printed(x), "one ≈ for several numbers") for x in ("≈ 1, 2", "≈ 0.9 to 1", "≈ 3 ± 0.1 s")),
     (text(4, "assert", "# NBVAL_IGNORE_OUTPUT\nassert"), "taken out of the comparison"),
     (tag("nbval-skip"), "taken out of the comparison"),
     (tag("raises-exception"), "taken out of the comparison"),
