@@ -24,7 +24,7 @@ def environment() -> dict[str, str]:
 
 # `import cimg` loads nothing before it is used, so that alone would flatter.
 ALONE = "import cimg"
-WHOLE = "import cimg; [getattr(cimg, name) for name in dir(cimg)]"
+WHOLE = "import cimg; loaded = [getattr(cimg, name) for name in dir(cimg)]"
 
 
 def import_seconds(what: str, runs: int = 5) -> list[float]:
