@@ -165,6 +165,10 @@ LESSON = """\
 # Some text.
 
 # %%
+import sys, types  # without PyTorch, which the quiz would load: what is killed here is the building
+sys.modules["cimg.check"] = types.SimpleNamespace(check=types.SimpleNamespace(quiz=print))
+
+# %%
 # <solution>
 print("the answer:", ANSWER)
 # <stub>
