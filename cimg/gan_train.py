@@ -79,8 +79,9 @@ def scenes_of(world: World, given: Sequence[str], settings: Settings):
 
 
 def apart(pixels: Tensor, centres: Tensor) -> Tensor:
-    """Squared distances, ``float [pixels, centres]``, less the pixels' own length: one-hot, as they
-    are, all have the same, and without it nothing large is copied."""
+    """Squared distances, ``float [pixels, centres]``, of ``[pixels, k]`` and ``[centres, k]``, less
+    each pixel's squared length: one-hot, as they are, all have the same, and without it nothing
+    large is copied."""
     return centres.square().sum(1) - 2 * (pixels @ centres.T)
 
 

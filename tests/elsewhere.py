@@ -1,10 +1,10 @@
-"""`make test-elsewhere`: the same results in other circumstances, bit for bit.
+"""`make test-elsewhere`: the same in other circumstances, bit for bit but for what is trained.
 
     python -m tests.elsewhere [--no-notebooks | --notebooks 03,09] [number of the circumstance ...]
 
 Three times in a row, on one thread and on two, in other time zones, locales, orders of hashing and
 working folders, once with the rounding of another processor: the tests of all that is exact, then
-every notebook of a copy of the course in that folder, learner's and worked, in random order, and
+every notebook, learner's and worked, of a copy of the course in that folder, in random order,
 against its stored outputs. Nothing may be left in the folder but the course as it was.
 """
 

@@ -40,7 +40,7 @@ from cimg.gan_score import (
     score_seeing,
     shares,
 )
-from cimg.gan_train import LAZY, Game, Settings, advance, outline, scenes_of, train
+from cimg.gan_train import LAZY, Game, Settings, advance, apart, outline, scenes_of, train
 from cimg.query import probability, sample_posterior
 from cimg.scene import HEIGHT, WIDTH, SceneError, render, stage
 from cimg.score import agree, read_back
@@ -268,6 +268,13 @@ def test_told_all_it_learns_from_the_causal_model_s_scenes_told_less_from_the_wo
         shares(ARENA, seen, ("action", "reaction")),
     )
     assert (counted - exact).abs().max() < 4 * (0.25 / 2000) ** 0.5
+
+
+def test_how_far_pixels_are_from_centres():
+    torch.manual_seed(0)
+    pixels, centres = F.one_hot(torch.randint(5, (40, 7)), 5).flatten(1).float(), torch.rand(6, 35)
+    left_out = torch.cdist(pixels, centres).square() - apart(pixels, centres)
+    torch.testing.assert_close(left_out, torch.full((40, 6), 7.0), rtol=0, atol=1e-4)
 
 
 def test_first_outlines_follow_the_scenes():
